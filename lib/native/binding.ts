@@ -1,0 +1,67 @@
+/**
+ * What the native addon exports: system calls and nothing else. Every function that may wait for the
+ * kernel comes twice: `x` runs on the calling thread, `xAsync` on a native thread that joins the namespace
+ * and leaves it again. A failed system call throws (or rejects with) an `Error` that carries `code`,
+ * `errno` (negative) and `syscall`; calls on the hot path (`exchange`, reads and writes) return the negative
+ * errno instead. `-1` for a namespace descriptor means the caller's own namespace.
+ */
+
+/** An owned file descriptor, closed by `close()`, when collected, or with its environment. */
+export interface Handle {
+  /** The descriptor, or -1 once closed. */
+  readonly fd: number;
+  /** Idempotent. */
+  close(): void;
+  /** Closes on a native thread: closing a packet device waits for an RCU grace period. */
+  closeAsync(): Promise<void>;
+}
+
+/** A netlink socket. It stays in the namespace in which it was opened. At most one exchange at a time. */
+export interface NetlinkSocket extends Handle {
+  /** Messages that may travel in one sendmsg, so that their acks fit the socket's receive buffer. */
+  readonly burst: number;
+  /** Requests of the current exchange whose end (ack, error or DONE) has not been received yet. */
+  readonly outstanding: number;
+  /**
+   * Sends the `length` first bytes of `send` (whole netlink messages) and receives until each of them has
+   * had its end, or until `receive` has no room for another datagram. `send` null: goes on receiving.
+   * Returns the bytes received (whole datagrams, each starting at a multiple of 4), or a negative errno.
+   */
+  exchange(send: Uint8Array | null, length: number, receive: Uint8Array): number;
+  exchangeAsync(send: Uint8Array | null, length: number, receive: Uint8Array): Promise<number>;
+}
+
+export interface NetlinkOptions {
+  /** The namespace's descriptor, or -1. */
+  netns: number;
+  /** NETLINK_ROUTE = 0, NETLINK_NETFILTER = 12 ... */
+  protocol: number;
+  /** Wanted size of the receive buffer, in bytes (SO_RCVBUFFORCE, or SO_RCVBUF without privilege). */
+  receiveBuffer: number;
+}
+
+export interface NativeBinding {
+  openNetlink(options: NetlinkOptions): NetlinkSocket;
+  openNetlinkAsync(options: NetlinkOptions): Promise<NetlinkSocket>;
+
+  /** A new network namespace, which lives as long as the handle (or anything else that refers to it). */
+  unshareNetns(): Handle;
+  unshareNetnsAsync(): Promise<Handle>;
+  /** Opens `path` and makes sure that it is a network namespace (else EINVAL, syscall NS_GET_NSTYPE). */
+  openNetns(path: string): Handle;
+  openNetnsAsync(path: string): Promise<Handle>;
+  /** Duplicates `fd` after the same check; the original stays the caller's. */
+  duplicateNetns(fd: number): Handle;
+  /** Names a namespace as `ip netns add` does: prepares `directory`, then makes and bind-mounts `name`. */
+  bindNetns(directory: string, name: string, fd: number): void;
+  bindNetnsAsync(directory: string, name: string, fd: number): Promise<void>;
+  /** Takes the name away as `ip netns delete` does. */
+  unbindNetns(directory: string, name: string): void;
+  unbindNetnsAsync(directory: string, name: string): Promise<void>;
+
+  /** Whole content of a file below /proc/sys, opened inside the namespace. */
+  readSysctl(netns: number, path: string): string;
+  readSysctlAsync(netns: number, path: string): Promise<string>;
+  writeSysctl(netns: number, path: string, value: string): void;
+  writeSysctlAsync(netns: number, path: string, value: string): Promise<void>;
+}

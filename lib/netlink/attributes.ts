@@ -1,0 +1,180 @@
+/**
+ * Attribute tables. One table per netlink object gives its TypeScript type, its encoder, its decoder, and the
+ * names of the attributes that errors point at. Pure.
+ *
+ *     const addressAttributes = attributes({
+ *       local: [2, 'IFA_LOCAL', ip],
+ *       label: [3, 'IFA_LABEL', text(15, 'IFNAMSIZ')],
+ *     });
+ *
+ * A value is a plain object with the fields present that the message has. `undefined` leaves an attribute
+ * out. What a table does not know is kept as raw bytes in `unknown`, and written back from there.
+ */
+import { inField, invalidValue } from '../errors.js';
+import { align4, type ByteReader, type ByteWriter, LITTLE_ENDIAN } from './bytes.js';
+import { type Codec, flag } from './codec.js';
+
+/** NLA_F_NESTED, NLA_F_NET_BYTEORDER and NLA_TYPE_MASK (linux/netlink.h). */
+const NESTED = 0x8000;
+const TYPE_MASK = 0x3fff;
+const HEADER = 4;
+const LONGEST = 0xffff;
+
+/** An attribute that its table does not know, or could not decode. */
+export interface UnknownAttribute {
+  readonly type: number;
+  readonly data: Uint8Array;
+}
+
+export type Entry<T = unknown> = readonly [number: number, name: string, codec: Codec<T>];
+export type Entries = Readonly<Record<string, Entry>>;
+
+type AttributesOf<S> = {
+  -readonly [K in keyof S]?: S[K] extends readonly [number, string, Codec<infer T>] ? T | undefined : never;
+};
+export type Decoded<S> = AttributesOf<S> & { unknown?: UnknownAttribute[] | undefined };
+
+/** The type of the values of a table. */
+export type AttributeValues<Table> = Table extends AttributeTable<infer S> ? AttributesOf<S> : never;
+
+interface Slot {
+  readonly field: string;
+  readonly number: number;
+  readonly name: string;
+  readonly codec: Codec<unknown>;
+}
+
+export class AttributeTable<S extends Entries> implements Codec<Decoded<S>> {
+  readonly minimum = 0;
+  readonly nested = true;
+  readonly entries: S;
+  readonly #byField = new Map<string, Slot>();
+  readonly #byNumber: (Slot | undefined)[] = [];
+
+  constructor(entries: S) {
+    this.entries = entries;
+    for (const [field, [number, name, codec]] of Object.entries(entries)) {
+      const slot: Slot = { field, number, name, codec };
+      this.#byField.set(field, slot);
+      while (this.#byNumber.length <= number) this.#byNumber.push(undefined);
+      this.#byNumber[number] = slot;
+    }
+  }
+
+  has(field: string): boolean {
+    return this.#byField.has(field);
+  }
+
+  encode(out: ByteWriter, value: Decoded<S>, field: string): void {
+    try {
+      for (const name in value) {
+        const given: unknown = value[name];
+        if (given === undefined) continue;
+        const slot = this.#byField.get(name);
+        if (slot) encodeSlot(out, slot, given);
+        else if (name === 'unknown') encodeUnknown(out, given as UnknownAttribute[]);
+        else throw invalidValue(name, given, 'is no option here');
+      }
+    } catch (error) {
+      throw field === '' ? error : inField(error, field);
+    }
+  }
+
+  decode(input: ByteReader, start: number, end: number): Decoded<S> {
+    const value: Record<string, unknown> = {};
+    this.decodeInto(value, input, start, end);
+    return value as Decoded<S>;
+  }
+
+  /** Adds what the bytes hold to `value`. Ends, as the kernel does, at the first length that cannot be. */
+  decodeInto(value: Record<string, unknown>, input: ByteReader, start: number, end: number): void {
+    const { view } = input;
+    for (let at = start; at + HEADER <= end; ) {
+      const length = view.getUint16(at, LITTLE_ENDIAN);
+      if (length < HEADER || at + length > end) return;
+      const type = view.getUint16(at + 2, LITTLE_ENDIAN) & TYPE_MASK;
+      const slot = this.#byNumber[type];
+      if (slot === undefined || length - HEADER < slot.codec.minimum) {
+        const unknown = (value['unknown'] ??= []) as UnknownAttribute[];
+        unknown.push({ type, data: input.copy(at + HEADER, at + length) });
+      } else if (slot.codec.repeated === true) {
+        const list = (value[slot.field] ??= []) as unknown[];
+        list.push(slot.codec.decode(input, at + HEADER, at + length));
+      } else {
+        value[slot.field] = slot.codec.decode(input, at + HEADER, at + length);
+      }
+      at += align4(length);
+    }
+  }
+
+  path(input: ByteReader, start: number, end: number, target: number): string | undefined {
+    for (const { type, at, to } of attributesIn(input, start, end)) {
+      if (target < at || target >= Math.max(to, at + HEADER)) continue;
+      const slot = this.#byNumber[type];
+      if (slot === undefined) return `attribute ${type}`;
+      const below = target >= at + HEADER ? slot.codec.path?.(input, at + HEADER, to, target) : undefined;
+      return below === undefined ? slot.name : `${slot.name}.${below}`;
+    }
+    return undefined;
+  }
+
+  missing(input: ByteReader, start: number, end: number, type: number, nest: number | undefined): string | undefined {
+    if (nest === undefined) return this.#byNumber[type & TYPE_MASK]?.name ?? `attribute ${type & TYPE_MASK}`;
+    for (const { type: outer, at, to } of attributesIn(input, start, end)) {
+      if (nest < at || nest >= to) continue;
+      const slot = this.#byNumber[outer];
+      const below = slot?.codec.missing?.(input, at + HEADER, to, type, nest === at ? undefined : nest);
+      return below === undefined ? undefined : `${slot?.name}.${below}`;
+    }
+    return undefined;
+  }
+}
+
+export const attributes = <const S extends Entries>(entries: S): AttributeTable<S> => new AttributeTable(entries);
+
+/** The attributes at `start`, without knowledge of their meaning. */
+export function* attributesIn(
+  input: ByteReader,
+  start: number,
+  end: number,
+): Generator<{ type: number; at: number; to: number }> {
+  for (let at = start; at + HEADER <= end; ) {
+    const length = input.view.getUint16(at, LITTLE_ENDIAN);
+    if (length < HEADER || at + length > end) return;
+    yield { type: input.view.getUint16(at + 2, LITTLE_ENDIAN) & TYPE_MASK, at, to: at + length };
+    at += align4(length);
+  }
+}
+
+function encodeSlot(out: ByteWriter, { number, field, codec }: Slot, value: unknown): void {
+  const type = codec.nested === true ? number | NESTED : number;
+  if (codec.repeated !== true) {
+    writeAttribute(out, type, codec, value, field);
+    return;
+  }
+  if (!Array.isArray(value)) throw invalidValue(field, value, 'must be an array');
+  for (const [i, item] of value.entries()) writeAttribute(out, type, codec, item, `${field}[${i}]`);
+}
+
+/** One attribute: its header, its payload by `codec`, its padding. */
+export function writeAttribute<T>(out: ByteWriter, type: number, codec: Codec<T>, value: T, field: string): void {
+  // An NLA_FLAG attribute says false by its absence.
+  if ((codec as unknown) === flag && value === (false as unknown)) return;
+  const at = out.reserve(HEADER);
+  codec.encode(out, value, field);
+  const length = out.length - at;
+  if (length > LONGEST) throw invalidValue(field, value, `takes ${length} bytes; an attribute holds ${LONGEST}`);
+  out.view.setUint16(at, length, LITTLE_ENDIAN);
+  out.view.setUint16(at + 2, type, LITTLE_ENDIAN);
+  out.pad();
+}
+
+function encodeUnknown(out: ByteWriter, list: readonly UnknownAttribute[]): void {
+  for (const { type, data } of list) {
+    const at = out.reserve(HEADER);
+    out.writeBytes(data);
+    out.view.setUint16(at, HEADER + data.length, LITTLE_ENDIAN);
+    out.view.setUint16(at + 2, type, LITTLE_ENDIAN);
+    out.pad();
+  }
+}

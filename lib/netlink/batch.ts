@@ -1,0 +1,151 @@
+/**
+ * A batch: requests that travel together, and the routing of what comes back to each of them. Pure: whoever
+ * owns the socket moves the bytes.
+ */
+import { NetlinkError } from '../errors.js';
+import { align4, ByteReader, ByteWriter, LITTLE_ENDIAN } from './bytes.js';
+import { errorFor, readVerdict } from './extack.js';
+import {
+  NLM_F_DUMP_INTR,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+  NLMSG_HEADER,
+  NLMSG_NOOP,
+  type Request,
+  writeMessage,
+} from './message.js';
+
+/** What one request got: what its answer decoded to, and the kernel's refusal if there was one. */
+export interface Reply<R = unknown> {
+  values: R[];
+  error: Error | undefined;
+  /** The kernel said that what it listed changed meanwhile (NLM_F_DUMP_INTR). */
+  interrupted: boolean;
+}
+
+/** Told once, when all requests of an exchange have had their end. */
+export type Settle = (replies: Reply[]) => void;
+
+interface Exchange {
+  readonly replies: Reply[];
+  readonly settle: Settle;
+  open: number;
+}
+
+interface Pending extends Reply {
+  readonly request: Request<unknown>;
+  readonly exchange: Exchange;
+  readonly start: number;
+  readonly end: number;
+  done: boolean;
+}
+
+export class Batch {
+  readonly out: ByteWriter;
+  readonly #first: number;
+  readonly #pending: Pending[] = [];
+  #open = 0;
+
+  readonly #netns: string | undefined;
+
+  /** `first` is the sequence number of the first request; those behind it count up. `netns` is for errors. */
+  constructor(first: number, netns: string | undefined, out = new ByteWriter()) {
+    this.#first = first;
+    this.#netns = netns;
+    this.out = out;
+  }
+
+  /** Requests that have not had their end. */
+  get open(): number {
+    return this.#open;
+  }
+
+  /** Adds the requests of one exchange. Throws on bad input, and then none of them is in the batch. */
+  add(requests: readonly Request<unknown>[], settle: Settle): void {
+    const exchange: Exchange = { replies: [], settle, open: requests.length };
+    const before = this.#pending.length;
+    const mark = this.out.length;
+    try {
+      for (const request of requests) {
+        const start = this.out.length;
+        writeMessage(this.out, request, this.#first + this.#pending.length);
+        const end = this.out.length;
+        const pending = {
+          request,
+          exchange,
+          start,
+          end,
+          values: [],
+          error: undefined,
+          interrupted: false,
+          done: false,
+        };
+        this.#pending.push(pending);
+        exchange.replies.push(pending);
+      }
+    } catch (error) {
+      this.#pending.length = before;
+      this.out.rewind(mark);
+      throw error;
+    }
+    this.#open += requests.length;
+  }
+
+  /**
+   * Routes received datagrams. Messages of other sequence numbers (answers to requests that were given up)
+   * are passed over.
+   */
+  receive(received: Uint8Array): void {
+    const input = new ByteReader(received);
+    const { view } = input;
+    const limit = received.length;
+    for (let at = 0; at + NLMSG_HEADER <= limit; ) {
+      const length = view.getUint32(at, LITTLE_ENDIAN);
+      if (length < NLMSG_HEADER || at + length > limit) return;
+      const pending = this.#pending[view.getUint32(at + 8, LITTLE_ENDIAN) - this.#first];
+      if (pending !== undefined && !pending.done) this.#take(pending, input, at, at + length);
+      at += align4(length);
+    }
+  }
+
+  /** Ends every open request with an errno: the exchange itself failed. */
+  fail(errno: number, syscall: string): void {
+    this.refuse(
+      ({ name, context }) =>
+        new NetlinkError({ ...context, netns: this.#netns, errno, syscall: `${syscall} (${name})` }),
+    );
+  }
+
+  /** Ends every open request with an error of its own. */
+  refuse(reason: (request: Request<unknown>) => Error): void {
+    for (const pending of this.#pending) {
+      if (pending.done) continue;
+      pending.error = reason(pending.request);
+      this.#end(pending);
+    }
+  }
+
+  #take(pending: Pending, input: ByteReader, at: number, end: number): void {
+    const type = input.view.getUint16(at + 4, LITTLE_ENDIAN);
+    if (type !== NLMSG_ERROR && (input.view.getUint16(at + 6, LITTLE_ENDIAN) & NLM_F_DUMP_INTR) !== 0) {
+      pending.interrupted = true;
+    }
+    if (type === NLMSG_ERROR || type === NLMSG_DONE) {
+      const verdict = readVerdict(input, at, end);
+      if (verdict.errno !== 0) {
+        pending.error = errorFor(pending, verdict, this.out.bytes, this.#netns);
+      }
+      this.#end(pending);
+    } else if (type !== NLMSG_NOOP) {
+      const value = pending.request.decode?.(input, at + NLMSG_HEADER, end, type);
+      if (value !== undefined) pending.values.push(value);
+    }
+  }
+
+  #end(pending: Pending): void {
+    pending.done = true;
+    this.#open--;
+    const { exchange } = pending;
+    if (--exchange.open === 0) exchange.settle(exchange.replies);
+  }
+}

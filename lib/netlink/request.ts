@@ -1,0 +1,49 @@
+/**
+ * Requests as steps of an operation: one, several in one exchange, a list.
+ */
+import { DumpInterruptedError } from '../errors.js';
+import type { Netns } from '../netns/netns.js';
+import { type Effect, type Operation, perform } from '../operation.js';
+import type { Reply } from './batch.js';
+import type { Request } from './message.js';
+
+/** How often a list that changed while it was read is read again. Under churn one of a few tries succeeds. */
+const DUMP_ATTEMPTS = 16;
+
+/**
+ * Sends requests together to one namespace. The kernel takes them in order and goes on after a refusal, so
+ * each reply carries its own error; whoever calls decides which of them matters.
+ */
+export const exchange = (
+  netns: Netns,
+  requests: readonly Request<unknown>[],
+  undo?: Effect<Reply[]>['undo'],
+): Effect<Reply[]> => ({
+  now: () => netns.sockets.exchange(requests),
+  later: (done) => netns.sockets.enqueue(requests, done),
+  ...(undo && { undo }),
+});
+
+/** Sends one request; gives what its answer decoded to, and throws the kernel's refusal. */
+export function* request<R>(netns: Netns, one: Request<R>): Operation<R[]> {
+  const [reply] = yield* perform(exchange(netns, [one]));
+  return valuesOf(reply as Reply<R>);
+}
+
+/** Lists. The kernel reads lists in pieces; one that changed in between is read again. */
+export function* dump<R>(netns: Netns, one: Request<R>): Operation<R[]> {
+  let values: R[] = [];
+  for (let attempt = 0; attempt < DUMP_ATTEMPTS; attempt++) {
+    const [reply] = yield* perform(exchange(netns, [one]));
+    values = valuesOf(reply as Reply<R>);
+    if (reply?.interrupted !== true) return values;
+  }
+  throw new DumpInterruptedError(one.name, DUMP_ATTEMPTS, values, { ...one.context, netns: netns.sockets.label });
+}
+
+/** The values of a reply, or its error thrown. */
+export function valuesOf<R>(reply: Reply<R> | undefined): R[] {
+  if (reply === undefined) return [];
+  if (reply.error) throw reply.error;
+  return reply.values;
+}

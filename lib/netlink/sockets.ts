@@ -1,0 +1,167 @@
+/**
+ * Where exchanges with the kernel happen. Each namespace has up to two netlink sockets, opened on demand and
+ * closed with it: one that native threads use for asynchronous calls, one for `netloom/sync`. Neither can
+ * get in the way of the other.
+ */
+import { closedError } from '../errors.js';
+import type { NetlinkSocket } from '../native/binding.js';
+import { native } from '../native/load.js';
+import { Batch, type Reply, type Settle } from './batch.js';
+import { ByteWriter } from './bytes.js';
+import type { Request } from './message.js';
+
+// Room for what one native call brings. The kernel's dumps come in datagrams of up to 32 KiB, and native code
+// returns when less than 64 KiB is left: a quarter MiB costs few calls, and still fits the cache.
+const RECEIVE_ROOM = 256 * 1024;
+// Wanted size of the kernel's own receive buffer. It bounds how many acks may wait, thus how many requests
+// travel in one sendmsg; only what is queued takes memory.
+const KERNEL_BUFFER = 4 * 1024 * 1024;
+// A batch that has grown to this is sent although the turn is not over: the kernel works on it meanwhile.
+const FULL = 64 * 1024;
+
+// More messages than fit into a full batch and the exchange that filled it.
+const MOST_IN_BATCH = FULL;
+
+const NETLINK_ROUTE = 0;
+
+/** The last sequence number is never reached by a batch, so that within one they only rise. */
+const SEQUENCE_LIMIT = 0x7fffffff;
+
+const spareBuffers: Uint8Array[] = [];
+const takeBuffer = (): Uint8Array => spareBuffers.pop() ?? new Uint8Array(RECEIVE_ROOM);
+const giveBuffer = (buffer: Uint8Array): void => {
+  if (spareBuffers.length < 4) spareBuffers.push(buffer);
+};
+
+/** What sockets need to know of the namespace that they belong to. */
+export interface Place {
+  /** Its descriptor, or -1 for the process's own. Throws once the namespace is closed. */
+  descriptor(): number;
+  /** What errors call it. */
+  readonly label: string | undefined;
+}
+
+export class Sockets {
+  readonly #place: Place;
+  #sequence = 1;
+  #closed = false;
+
+  #syncSocket: NetlinkSocket | undefined;
+  readonly #syncOut = new ByteWriter(1024);
+
+  #asyncSocket: NetlinkSocket | undefined;
+  readonly #queue: Batch[] = [];
+  #flushPlanned = false;
+  #busy = false;
+
+  constructor(place: Place) {
+    this.#place = place;
+  }
+
+  get label(): string | undefined {
+    return this.#place.label;
+  }
+
+  /** Requests and answers on the calling thread. */
+  exchange(requests: readonly Request<unknown>[]): Reply[] {
+    const socket = (this.#syncSocket ??= native.openNetlink(this.#options()));
+    this.#syncOut.rewind(0);
+    const batch = new Batch(this.#reserve(requests.length), this.label, this.#syncOut);
+    let replies: Reply[] = [];
+    batch.add(requests, (settled) => {
+      replies = settled;
+    });
+    const buffer = takeBuffer();
+    let received = socket.exchange(batch.out.bytes, batch.out.length, buffer);
+    while (received > 0) {
+      batch.receive(buffer.subarray(0, received));
+      if (batch.open === 0) break;
+      received = socket.exchange(null, 0, buffer);
+    }
+    giveBuffer(buffer);
+    if (batch.open > 0) batch.fail(received, 'sendmsg');
+    return replies;
+  }
+
+  /**
+   * Queues the requests of one exchange. What is queued in one turn goes out together; an exchange that
+   * cannot be encoded throws here, and the others are not touched by it.
+   */
+  enqueue(requests: readonly Request<unknown>[], settle: Settle): void {
+    this.#place.descriptor();
+    let batch = this.#queue.at(-1);
+    if (batch === undefined || batch.out.length >= FULL) {
+      batch = new Batch(this.#reserve(MOST_IN_BATCH), this.label);
+      this.#queue.push(batch);
+    }
+    batch.add(requests, settle);
+    if (batch.out.length >= FULL) void this.#flush();
+    else this.#planFlush();
+  }
+
+  /** Ends what waits; a running exchange ends by itself, and its socket with it. */
+  close(): void {
+    this.#closed = true;
+    this.#syncSocket?.close();
+    this.#asyncSocket?.close();
+  }
+
+  // The turn is over when the promise jobs that it caused have run: a tick that is asked for from a promise
+  // job comes behind all of them.
+  #planFlush(): void {
+    if (this.#flushPlanned || this.#busy) return;
+    this.#flushPlanned = true;
+    queueMicrotask(() =>
+      process.nextTick(() => {
+        this.#flushPlanned = false;
+        void this.#flush();
+      }),
+    );
+  }
+
+  async #flush(): Promise<void> {
+    if (this.#busy) return;
+    const batch = this.#queue.shift();
+    if (batch === undefined) return;
+    this.#busy = true;
+    try {
+      await this.#travel(batch);
+    } catch (error) {
+      batch.refuse(() => (error instanceof Error ? error : new Error(String(error))));
+    }
+    this.#busy = false;
+    // What the answers caused in this turn shall travel together too, unless there is a load already.
+    if (this.#queue.length > 1) void this.#flush();
+    else if (this.#queue.length === 1) this.#planFlush();
+  }
+
+  async #travel(batch: Batch): Promise<void> {
+    if (this.#closed) throw closedError(`namespace ${this.label}`);
+    const socket = (this.#asyncSocket ??= await native.openNetlinkAsync(this.#options()));
+    let buffer = takeBuffer();
+    let received = await socket.exchangeAsync(batch.out.bytes, batch.out.length, buffer);
+    while (received > 0 && socket.outstanding > 0) {
+      // The kernel fills the next buffer while this one is decoded.
+      const next = takeBuffer();
+      const following = socket.exchangeAsync(null, 0, next);
+      batch.receive(buffer.subarray(0, received));
+      giveBuffer(buffer);
+      buffer = next;
+      received = await following;
+    }
+    if (received > 0) batch.receive(buffer.subarray(0, received));
+    giveBuffer(buffer);
+    if (batch.open > 0) batch.fail(received, 'sendmsg');
+  }
+
+  #reserve(count: number): number {
+    if (this.#sequence + count > SEQUENCE_LIMIT) this.#sequence = 1;
+    const first = this.#sequence;
+    this.#sequence += count;
+    return first;
+  }
+
+  #options() {
+    return { netns: this.#place.descriptor(), protocol: NETLINK_ROUTE, receiveBuffer: KERNEL_BUFFER };
+  }
+}

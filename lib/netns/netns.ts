@@ -1,0 +1,97 @@
+/**
+ * `Netns`: a handle on a network namespace. It owns a descriptor and, on demand, netlink sockets inside.
+ */
+import { fstatSync } from 'node:fs';
+import { inspect } from 'node:util';
+import { closedError, wrongType } from '../errors.js';
+import type { Handle } from '../native/binding.js';
+import { native } from '../native/load.js';
+import { Sockets } from '../netlink/sockets.js';
+
+/**
+ * A network namespace, held open. It stays alive as long as the handle does, also after its name was
+ * removed. Close it with `close()`, `using` or `await using`; a handle that is collected closes itself.
+ */
+export class Netns {
+  /** The name under /run/netns by which it was made or opened. */
+  readonly name?: string;
+  /** The number by which the kernel tells namespaces apart: `readlink /proc/self/ns/net`, `lsns -t net`. */
+  readonly id: number;
+  readonly #handle: Handle;
+  readonly #shared: boolean;
+  /** @internal */
+  readonly sockets: Sockets;
+
+  /** @internal Namespaces come from createNetns, openNetns and currentNetns. */
+  constructor(handle: Handle, name?: string, shared = false) {
+    this.#handle = handle;
+    this.#shared = shared;
+    this.id = fstatSync(handle.fd).ino;
+    if (name !== undefined) this.name = name;
+    this.sockets = new Sockets({
+      descriptor: () => (shared ? OWN : this.fd),
+      label: shared ? undefined : String(name ?? this.id),
+    });
+    // What is not plain data does not belong in a listing of the object.
+    Object.defineProperty(this, 'sockets', { enumerable: false });
+  }
+
+  /** The descriptor, which other programs and calls may use while the handle is open. */
+  get fd(): number {
+    const { fd } = this.#handle;
+    if (fd < 0) throw closedError(this.name === undefined ? `namespace ${this.id}` : `namespace "${this.name}"`);
+    return fd;
+  }
+
+  get closed(): boolean {
+    return this.#handle.fd < 0;
+  }
+
+  /**
+   * Gives the descriptor and the sockets back. Idempotent, never waits. The handle of the process's own
+   * namespace is shared by all its users, and stays open.
+   */
+  close(): void {
+    if (this.#shared) return;
+    this.sockets.close();
+    this.#handle.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    return Promise.resolve();
+  }
+
+  [inspect.custom](): string {
+    return `Netns ${this.name === undefined ? '' : `'${this.name}' `}{ id: ${this.id}${this.closed ? ', closed' : ''} }`;
+  }
+}
+
+/** Native code takes this for the namespace of the process. */
+const OWN = -1;
+
+let own: Netns | undefined;
+
+/**
+ * The namespace of this process, which no call ever changes. Always the same object; closing it does nothing.
+ *
+ * `ip netns identify`
+ */
+export function currentNetns(): Netns {
+  own ??= new Netns(native.openNetns('/proc/thread-self/ns/net'), undefined, true);
+  return own;
+}
+
+/** The namespace that an option names: the process's own where it is undefined. */
+export function netnsOf(netns: unknown, field = 'netns'): Netns {
+  if (netns === undefined) return currentNetns();
+  if (!(netns instanceof Netns)) throw wrongType(field, 'a Netns (from createNetns or openNetns)', netns);
+  return netns;
+}
+
+/** What native calls take for a namespace. */
+export const descriptorOf = (netns: Netns): number => (netns === own ? OWN : netns.fd);

@@ -1,0 +1,188 @@
+/**
+ * Operations: what a public call does, written once, run in two flavours.
+ *
+ * An operation is a generator that yields effects. An effect is one wait (an exchange with the kernel, a
+ * native call, a file-system call) that can be had in both ways. `netloom` runs effects asynchronously,
+ * `netloom/sync` on the calling thread; the generator does not know which.
+ */
+import { nameCall } from './errors.js';
+
+/** One wait. */
+export interface Effect<T> {
+  now(): T;
+  /** Calls one of the two, exactly once, never before `later` has returned. Returns how to give up waiting. */
+  later(done: (value: T) => void, failed: (error: unknown) => void): void;
+  /**
+   * Takes back what the effect made. Run where the call was aborted while the effect was under way, so that
+   * an aborted `create...` leaves nothing behind.
+   */
+  undo?(value: T): Operation<void>;
+}
+
+export type Operation<R> = Generator<Effect<unknown>, R, unknown>;
+
+/** Options that every call takes last. */
+export interface CallOptions {
+  /** Rejects the call with an AbortError. What the kernel was already doing is taken back where it created something. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A public function: asynchronous when called, with its synchronous form and its steps. */
+export interface Call<A extends unknown[], R> {
+  (...args: A): Promise<R>;
+  /** @internal The form that `netloom/sync` exports. */
+  readonly sync: (...args: A) => R;
+  /** @internal For operations made of others. */
+  readonly steps: (...args: A) => Operation<R>;
+}
+
+/** Waits for one effect, typed. */
+export function* perform<T>(effect: Effect<T>): Operation<T> {
+  return (yield effect) as T;
+}
+
+/** An effect from a pair of functions, one synchronous and one that gives a promise. */
+export function both<T>(now: () => T, promised: () => Promise<T>, undo?: (value: T) => Operation<void>): Effect<T> {
+  return {
+    now,
+    later: (done, failed) => {
+      promised().then(done, failed);
+    },
+    ...(undo && { undo }),
+  };
+}
+
+/** Makes the public function `name` of an operation. Errors get the name in front. */
+export function call<A extends unknown[], R>(name: string, steps: (...args: A) => Operation<R>): Call<A, R> {
+  const asynchronous = (...args: A): Promise<R> =>
+    new Promise((resolve, reject) => {
+      drive(steps(...args), signalOf(args), resolve, (error) => reject(nameCall(error, name)));
+    });
+  const sync = (...args: A): R => {
+    try {
+      return runNow(steps(...args), signalOf(args));
+    } catch (error) {
+      throw nameCall(error, name);
+    }
+  };
+  Object.defineProperty(asynchronous, 'name', { value: name });
+  Object.defineProperty(sync, 'name', { value: name });
+  return Object.assign(asynchronous, { sync, steps });
+}
+
+function signalOf(args: readonly unknown[]): AbortSignal | undefined {
+  const last = args.at(-1);
+  if (typeof last !== 'object' || last === null || !('signal' in last)) return undefined;
+  return last.signal instanceof AbortSignal ? last.signal : undefined;
+}
+
+function runNow<R>(steps: Operation<R>, signal: AbortSignal | undefined): R {
+  signal?.throwIfAborted();
+  let step = steps.next();
+  while (!step.done) {
+    let value: unknown;
+    try {
+      value = step.value.now();
+    } catch (error) {
+      step = steps.throw(error);
+      continue;
+    }
+    step = steps.next(value);
+  }
+  return step.value;
+}
+
+/**
+ * Runs an operation from effect to effect, without a promise in between: what is answered together goes on
+ * in one turn, so that what it asks next travels together again.
+ */
+function drive<R>(
+  steps: Operation<R>,
+  signal: AbortSignal | undefined,
+  resolve: (value: R) => void,
+  reject: (error: unknown) => void,
+): void {
+  if (signal?.aborted) {
+    reject(abortError(signal));
+    return;
+  }
+  let current: Effect<unknown> | undefined;
+  let aborted = false;
+
+  const onAbort = (): void => {
+    aborted = true;
+    // The caller is told at once. The operation itself learns of it when its present wait is over, so that
+    // it can put away what it has made.
+    reject(abortError(signal as AbortSignal));
+  };
+  signal?.addEventListener('abort', onAbort, { once: true });
+
+  const advance = (next: () => IteratorResult<Effect<unknown>, R>): void => {
+    let step: IteratorResult<Effect<unknown>, R>;
+    try {
+      step = next();
+    } catch (error) {
+      finish();
+      reject(error);
+      return;
+    }
+    if (step.done) {
+      finish();
+      resolve(step.value);
+      return;
+    }
+    current = step.value;
+    try {
+      current.later(done, failed);
+    } catch (error) {
+      advance(() => steps.throw(error));
+    }
+  };
+  const done = (value: unknown): void => {
+    if (!aborted) {
+      advance(() => steps.next(value));
+      return;
+    }
+    const undone = current?.undo?.(value);
+    const giveUp = (): void => abandon(steps, signal as AbortSignal);
+    if (undone) drive(undone, undefined, giveUp, giveUp);
+    else giveUp();
+  };
+  const failed = (error: unknown): void => {
+    if (aborted) abandon(steps, signal as AbortSignal);
+    else advance(() => steps.throw(error));
+  };
+  const finish = (): void => signal?.removeEventListener('abort', onAbort);
+
+  advance(() => steps.next());
+}
+
+// Throws the AbortError into an operation whose caller has left, so that its clean-up runs to the end.
+function abandon<R>(steps: Operation<R>, signal: AbortSignal): void {
+  const error = abortError(signal);
+  drive(
+    (function* (): Operation<void> {
+      let step = steps.throw(error);
+      while (!step.done) {
+        try {
+          const value: unknown = yield step.value;
+          step = steps.next(value);
+        } catch (thrown) {
+          step = steps.throw(thrown);
+        }
+      }
+    })(),
+    undefined,
+    () => undefined,
+    () => undefined,
+  );
+}
+
+function abortError(signal: AbortSignal): unknown {
+  const { reason } = signal;
+  if (reason instanceof Error && reason.name === 'AbortError') return reason;
+  return Object.assign(new Error('The operation was aborted', { cause: reason }), {
+    name: 'AbortError',
+    code: 'ABORT_ERR',
+  });
+}

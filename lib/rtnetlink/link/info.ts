@@ -1,0 +1,81 @@
+/**
+ * IFLA_LINKINFO: the kind of a link, and a nest whose table the kind decides. The same for the kind of its
+ * master, with what the master keeps of it.
+ */
+import { type Decoded, type Entries, attributes, attributesIn } from '../../netlink/attributes.js';
+import type { ByteReader } from '../../netlink/bytes.js';
+import { bytes, type Codec, text } from '../../netlink/codec.js';
+import { bridgePortAttributes } from './bridge-port.js';
+import { kindNamed } from './kind.js';
+
+const KIND = 1;
+const DATA = 2;
+const SLAVE_KIND = 4;
+const SLAVE_DATA = 5;
+
+// The kernel compares kinds with their length, so that they travel without a NUL, as iproute2 sends them.
+const kindName = text(31, 'MODULE_NAME_LEN', { terminated: false });
+
+const outline = attributes({
+  kind: [KIND, 'IFLA_INFO_KIND', kindName],
+  data: [DATA, 'IFLA_INFO_DATA', bytes],
+  xstats: [3, 'IFLA_INFO_XSTATS', bytes],
+  slaveKind: [SLAVE_KIND, 'IFLA_INFO_SLAVE_KIND', kindName],
+  slaveData: [SLAVE_DATA, 'IFLA_INFO_SLAVE_DATA', bytes],
+});
+
+type Table = Codec<Record<string, unknown>>;
+const slaveTable = (kind: string | undefined): Table | undefined =>
+  kind === 'bridge' ? (bridgePortAttributes as Table) : undefined;
+const dataTable = (kind: string | undefined): Table | undefined =>
+  kind === undefined ? undefined : (kindNamed(kind)?.data as Table | undefined);
+
+export interface LinkInfo {
+  kind?: string | undefined;
+  data?: Record<string, unknown> | undefined;
+  slaveKind?: string | undefined;
+  slaveData?: Record<string, unknown> | undefined;
+  xstats?: Uint8Array | undefined;
+}
+
+/** The full table for one message: the nests typed by the kinds that the message names. */
+function tableFor(kind: string | undefined, slaveKind: string | undefined) {
+  return attributes({
+    ...outline.entries,
+    data: [DATA, 'IFLA_INFO_DATA', dataTable(kind) ?? bytes],
+    slaveData: [SLAVE_DATA, 'IFLA_INFO_SLAVE_DATA', slaveTable(slaveKind) ?? bytes],
+  });
+}
+
+const tables = new Map<string, ReturnType<typeof tableFor>>();
+
+function cachedTable(kind: string | undefined, slaveKind: string | undefined): ReturnType<typeof tableFor> {
+  // Only combinations of known kinds are kept: names from the outside must not fill the map.
+  const key = `${dataTable(kind) ? kind : ''}/${slaveTable(slaveKind) ? slaveKind : ''}`;
+  let table = tables.get(key);
+  if (table === undefined) {
+    table = tableFor(kind, slaveKind);
+    tables.set(key, table);
+  }
+  return table;
+}
+
+function tableIn(input: ByteReader, start: number, end: number): ReturnType<typeof tableFor> {
+  let kind: string | undefined;
+  let slaveKind: string | undefined;
+  for (const { type, at, to } of attributesIn(input, start, end)) {
+    if (type === KIND) kind = input.text(at + 4, to);
+    else if (type === SLAVE_KIND) slaveKind = input.text(at + 4, to);
+  }
+  return cachedTable(kind, slaveKind);
+}
+
+export const linkInfo: Codec<LinkInfo> = {
+  minimum: 0,
+  nested: true,
+  encode: (out, value, field) =>
+    cachedTable(value.kind, value.slaveKind).encode(out, value as Decoded<Entries>, field),
+  decode: (input, start, end) => tableIn(input, start, end).decode(input, start, end) as LinkInfo,
+  path: (input, start, end, target) => tableIn(input, start, end).path(input, start, end, target),
+  missing: (input, start, end, type, nest) => tableIn(input, start, end).missing(input, start, end, type, nest),
+};

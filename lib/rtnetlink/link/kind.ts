@@ -1,0 +1,45 @@
+/**
+ * The registry of link kinds. A kind is one file in `kinds/`: the table of its IFLA_INFO_DATA, and its place
+ * in the type `LinkKinds`. Everything else finds it here.
+ */
+import type { AttributeTable, Entries } from '../../netlink/attributes.js';
+
+/**
+ * The options of each kind, by its name in the kernel. Each file in `kinds/` adds its own line.
+ *
+ *     declare module '../link/kind.js' { interface LinkKinds { vlan: VlanOptions } }
+ */
+// biome-ignore lint/suspicious/noEmptyInterface: filled by declaration merging, one kind a file
+export interface LinkKinds {}
+
+/** A kind of which netloom has the table. */
+export type LinkKind = Extract<keyof LinkKinds, string>;
+
+/** Whether a link of a kind stands on another one: `ip link add link PARENT ...`. */
+export type ParentNeed = 'required' | 'optional' | 'none';
+
+export interface KindDefinition<S extends Entries = Entries> {
+  /** IFLA_INFO_KIND. */
+  readonly kind: string;
+  /** The table of IFLA_INFO_DATA. */
+  readonly data: AttributeTable<S>;
+  readonly parent: ParentNeed;
+  /** Checks what the kernel would refuse with a bare EINVAL. Throws an argument error. */
+  readonly check?: (options: Readonly<Record<string, unknown>>) => void;
+  /** Options of the public spec that stand for other attributes (`remote` for an IPv4 or an IPv6 one). */
+  readonly toData?: (options: Readonly<Record<string, unknown>>) => Record<string, unknown>;
+  /** The same, back: what a decoded link shows. */
+  readonly fromData?: (data: Readonly<Record<string, unknown>>) => Record<string, unknown>;
+}
+
+const registry = new Map<string, KindDefinition>();
+
+/** Registers a kind; called once by its file. */
+export function defineKind<S extends Entries>(definition: KindDefinition<S>): KindDefinition<S> {
+  registry.set(definition.kind, definition as KindDefinition);
+  return definition;
+}
+
+export const kindNamed = (kind: string): KindDefinition | undefined => registry.get(kind);
+
+export const kindNames = (): string[] => [...registry.keys()].sort();
