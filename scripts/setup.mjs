@@ -1,0 +1,105 @@
+/**
+ * Brings a checkout up to date: dependencies, native build, TypeScript build. Each step is skipped when its
+ * outputs are newer than what they are made from. Must run before any dependency is installed.
+ *
+ *     node scripts/setup.mjs [dependencies] [native] [ts] [examples]      (all of them by default)
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = fileURLToPath(new URL('..', import.meta.url));
+const bin = join(root, 'node_modules', '.bin');
+
+/** Prints the command, runs it, and ends this process when it fails. Output goes to stderr: stdout is the caller's. */
+export function run(/** @type {string} */ command, /** @type {string[]} */ args, options = {}) {
+  console.error(
+    `> ${[relative(root, command).startsWith('..') ? command : relative(root, command), ...args].join(' ')}`,
+  );
+  const { status, signal, error } = spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2], ...options });
+  if (error) console.error(`${command}: ${error.message}`);
+  if (status !== 0) process.exit(signal ? 1 : (status ?? 1));
+}
+
+/** Every file below the given files and directories whose name ends in one of `extensions`. */
+export function filesBelow(/** @type {string[]} */ paths, /** @type {string[]} */ extensions) {
+  return paths
+    .map((path) => resolve(root, path))
+    .filter((path) => existsSync(path))
+    .flatMap((path) =>
+      statSync(path).isDirectory()
+        ? readdirSync(path, { recursive: true, encoding: 'utf8' }).map((name) => join(path, name))
+        : [path],
+    )
+    .filter((path) => extensions.some((extension) => path.endsWith(extension)));
+}
+
+const changed = (/** @type {string} */ path) => (existsSync(path) ? statSync(path).mtimeMs : 0);
+
+/** Whether every output exists and none is older than the newest input. */
+export function isFresh(/** @type {string[]} */ inputs, /** @type {string[]} */ outputs) {
+  return Math.min(...outputs.map(changed)) >= Math.max(...inputs.map(changed));
+}
+
+/** Headers of the running Node.js where it is installed with them, so that nothing has to be downloaded. */
+export function gypEnvironment() {
+  const prefix = resolve(process.execPath, '..', '..');
+  const header = join(prefix, 'include', 'node', 'node_version.h');
+  const major = existsSync(header) && /NODE_MAJOR_VERSION (\d+)/.exec(readFileSync(header, 'utf8'))?.[1];
+  const environment = { ...process.env, npm_config_jobs: process.env['npm_config_jobs'] ?? 'max' };
+  return major === process.versions.node.split('.')[0] ? { ...environment, npm_config_nodedir: prefix } : environment;
+}
+
+export const nativeSources = () =>
+  filesBelow(
+    ['native', 'binding.gyp', 'node_modules/node-addon-api/package.json'],
+    ['.cc', '.c', '.h', '.gyp', '.gypi', '.json'],
+  );
+
+function dependencies() {
+  const installed = packagesOf(join(root, 'node_modules', '.package-lock.json'));
+  const wanted = Object.entries(packagesOf(join(root, 'package-lock.json')));
+  // Optional packages are those of other platforms; the empty path is the project itself.
+  if (wanted.every(([path, { version, optional }]) => !path || optional || installed[path]?.version === version))
+    return;
+  run('npm', ['ci', '--no-audit', '--no-fund']);
+}
+
+/** @returns {Record<string, { version: string, optional?: boolean }>} by path */
+function packagesOf(/** @type {string} */ lockFile) {
+  return existsSync(lockFile) ? JSON.parse(readFileSync(lockFile, 'utf8')).packages : {};
+}
+
+function native() {
+  const outputs = ['netloom.node', 'netloom-exec'].map((name) => join(root, 'build', 'Release', name));
+  if (isFresh(nativeSources(), outputs)) return;
+  const started = new Date();
+  run(join(bin, 'node-gyp'), ['configure', 'build', '--silent'], { env: gypEnvironment() });
+  // make leaves an output alone that a changed file has no part in; it is up to date all the same.
+  for (const output of outputs) if (existsSync(output)) utimesSync(output, started, started);
+}
+
+/** Compiles one TypeScript project, and removes what was compiled from files that are gone. */
+function compile(/** @type {string} */ project, /** @type {string} */ from, /** @type {string} */ to) {
+  const sources = filesBelow([from], ['.ts']).filter((path) => !path.endsWith('.d.ts'));
+  const compiled = sources.map((path) => join(root, to, relative(join(root, from), path).replace(/\.ts$/, '.js')));
+  for (const path of filesBelow([to], ['.js', '.js.map', '.d.ts', '.d.ts.map']))
+    if (!compiled.includes(path.replace(/(\.js|\.d\.ts)(\.map)?$/, '.js'))) rmSync(path);
+  if (sources.length === 0 || isFresh([...sources, join(root, project), join(root, 'tsconfig.json')], compiled)) return;
+  run(join(bin, 'tsc'), ['-p', project]);
+}
+
+const steps = {
+  dependencies,
+  native,
+  ts: () => compile('tsconfig.json', 'lib', 'dist'),
+  examples: () => compile('tsconfig.examples.json', 'examples', 'build/examples'),
+};
+
+export function setUp(/** @type {string[]} */ names = Object.keys(steps)) {
+  for (const [name, step] of Object.entries(steps)) if (names.includes(name)) step();
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  setUp(process.argv.length > 2 ? process.argv.slice(2) : undefined);
