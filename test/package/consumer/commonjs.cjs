@@ -1,0 +1,3 @@
+const { listLinks } = require('netloom');
+
+listLinks().then((links) => console.log(JSON.stringify(links.map((link) => link.name))));

@@ -1,0 +1,3 @@
+import { listLinks } from 'netloom/sync';
+
+console.log(JSON.stringify(listLinks().map((link) => link.name)));

@@ -1,0 +1,91 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { publint } from 'publint';
+import { describe, expect, inject, test } from 'vitest';
+
+const consumer = inject('consumer');
+const packed = inject('packed');
+
+/** Runs one of the consumer's programs; each prints the names of the links it sees. */
+function linksSeenBy(program: string): string[] {
+  const output = execFileSync(process.execPath, ['--no-warnings', program], { cwd: consumer, encoding: 'utf8' });
+  return JSON.parse(output);
+}
+
+describe('an installed package', () => {
+  test.each(['esm.mjs', 'commonjs.cjs', 'sync.mjs', 'worker.mjs'])('works from %s', (program) => {
+    expect(linksSeenBy(program)).toContain('lo');
+  });
+
+  test('brings one dependency, bindings', () => {
+    const lock = JSON.parse(readFileSync(join(consumer, 'node_modules', '.package-lock.json'), 'utf8'));
+    // file-uri-to-path is a dependency of bindings.
+    expect(Object.keys(lock.packages).sort()).toEqual(
+      ['bindings', 'file-uri-to-path', 'netloom'].map((name) => `node_modules/${name}`),
+    );
+  });
+
+  test('says what is missing and how to build it when no binary fits', () => {
+    const broken = `${consumer}-without-binary`;
+    cpSync(consumer, broken, { recursive: true });
+    rmSync(join(broken, 'node_modules', 'netloom', 'prebuilds'), { recursive: true });
+    const { status, stderr } = spawnSync(process.execPath, ['esm.mjs'], { cwd: broken, encoding: 'utf8' });
+
+    expect(status).toBe(1);
+    expect(stderr).toContain(`netloom: the native addon cannot be loaded on linux-${process.arch} (`);
+    expect(stderr).toContain(`Node.js ${process.version}`);
+    expect(stderr).toContain(join(broken, 'node_modules/netloom/build/Release/netloom.node: no such file'));
+    expect(stderr).toMatch(/prebuilds\/linux-\w+\/netloom\.(glibc|musl)\.node: no such file/);
+    expect(stderr).toContain('npx node-gyp rebuild -C');
+    expect(stderr).toContain("code: 'ERR_NETLOOM_NATIVE'");
+  });
+});
+
+describe('the tarball', () => {
+  test('holds the library, its sources and binaries, and nothing else', () => {
+    const expected = [
+      /^(package\.json|binding\.gyp|(README|CHANGELOG|SECURITY)\.md|LICENSE)$/,
+      /^dist\/[\w/-]+\.(js|js\.map|d\.ts|d\.ts\.map)$/,
+      /^lib\/[\w/-]+\.ts$/,
+      /^native\/[\w/-]+\.(cc|c|h)$/,
+      /^prebuilds\/linux-\w+\/netloom(\.(glibc|musl)\.node|-exec\.(glibc|musl))$/,
+    ];
+    expect(packed.filter((path) => !expected.some((pattern) => pattern.test(path)))).toEqual([]);
+  });
+
+  test('holds what an import needs', () => {
+    const libc = packed.some((path) => path.endsWith('.musl.node')) ? 'musl' : 'glibc';
+    expect(packed).toEqual(
+      expect.arrayContaining([
+        ...['dist/index.js', 'dist/index.d.ts', 'dist/sync.js', 'dist/sync.d.ts', 'LICENSE', 'README.md'],
+        `prebuilds/linux-${process.arch}/netloom.${libc}.node`,
+        `prebuilds/linux-${process.arch}/netloom-exec.${libc}`,
+      ]),
+    );
+  });
+
+  test('has every compiled file from a source that is in it', () => {
+    const sources = new Set(packed.filter((path) => path.startsWith('lib/')));
+    const compiled = packed.filter((path) => /^dist\/.*\.js$/.test(path));
+    expect(
+      compiled.map((path) => path.replace(/^dist\/(.*)\.js$/, 'lib/$1.ts')).filter((path) => !sources.has(path)),
+    ).toEqual([]);
+  });
+
+  test('runs no script when it is installed', () => {
+    const manifest = JSON.parse(readFileSync(join(consumer, 'node_modules', 'netloom', 'package.json'), 'utf8'));
+    // A binding.gyp makes npm run node-gyp unless gypfile is false.
+    expect(manifest.gypfile).toBe(false);
+    expect(Object.keys(manifest.scripts).filter((name) => /^(pre|post)?(install|prepare)$/.test(name))).toEqual([]);
+  });
+
+  test('passes publint', async () => {
+    const { messages } = await publint({
+      pkgDir: join(consumer, 'node_modules', 'netloom'),
+      strict: true,
+      pack: false,
+    });
+    expect(messages).toEqual([]);
+  });
+});
