@@ -1,0 +1,30 @@
+// The entry point: sets up an environment and lets each concept export what it has. A new concept is a file of its own
+// and one line here. Called once for each environment, on its thread.
+#include <napi.h>
+
+#include "environment.h"
+#include "handle.h"
+#include "named_netns.h"
+#include "netlink_socket.h"
+#include "netns.h"
+#include "sysctl.h"
+
+namespace {
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  if (!netloom::Environment::Create(env)) return exports;
+  for (auto* define : {
+           netloom::DefineHandle,
+           netloom::DefineNetns,
+           netloom::DefineNamedNetns,
+           netloom::DefineNetlinkSocket,
+           netloom::DefineSysctl,
+       }) {
+    define(env, exports);
+  }
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(netloom, Init)

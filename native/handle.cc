@@ -1,0 +1,63 @@
+#include "handle.h"
+
+#include <utility>
+
+#include "environment.h"
+#include "job.h"
+
+namespace netloom {
+
+namespace {
+
+class CloseFd {
+ public:
+  explicit CloseFd(UniqueFd fd) : fd_(std::move(fd)) {}
+
+  Status Run(HomeNetns&) {
+    fd_.Reset();
+    return Done{};
+  }
+  static Napi::Value ToJs(Napi::Env env, Done) { return env.Undefined(); }
+
+ private:
+  UniqueFd fd_;
+};
+
+}  // namespace
+
+Napi::Value CloseOnPool(Napi::Env env, UniqueFd fd) {
+  return RunOnPool(env, CloseFd(std::move(fd)));
+}
+
+Napi::Value Handle::New(Napi::Env env, UniqueFd fd) {
+  return Environment::Of(env).NewInstance<Handle>(env, std::move(fd));
+}
+
+Handle::Handle(const Napi::CallbackInfo& info) : ObjectWrap(info) {
+  if (!info[0].IsExternal()) {
+    napi_throw_type_error(info.Env(), "ERR_ILLEGAL_CONSTRUCTOR", "Illegal constructor");
+    return;
+  }
+  fd_ = std::move(*info[0].As<Napi::External<UniqueFd>>().Data());
+}
+
+Napi::Value Handle::Fd(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), fd_.get());
+}
+
+void Handle::Close(const Napi::CallbackInfo&) {
+  fd_.Reset();
+}
+
+Napi::Value Handle::CloseAsync(const Napi::CallbackInfo& info) {
+  return CloseOnPool(info.Env(), std::move(fd_));
+}
+
+void DefineHandle(Napi::Env env, Napi::Object) {
+  Environment::Of(env).KeepConstructor<Handle>(Handle::DefineClass(
+      env, "Handle",
+      {Handle::InstanceAccessor<&Handle::Fd>("fd", napi_enumerable), Handle::InstanceMethod<&Handle::Close>("close"),
+       Handle::InstanceMethod<&Handle::CloseAsync>("closeAsync")}));
+}
+
+}  // namespace netloom

@@ -1,0 +1,185 @@
+#include "named_netns.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include <string>
+#include <utility>
+
+#include "arguments.h"
+#include "job.h"
+#include "nsfs.h"
+
+namespace netloom {
+
+namespace {
+
+// mount(2) knows no *at(): this is how it is given a descriptor instead of a path that may have changed meanwhile.
+std::string PathOfFd(int fd) {
+  return "/proc/self/fd/" + std::to_string(fd);
+}
+
+// The second line of defence: the name was checked before it came here.
+bool IsPlainName(const std::string& name) {
+  return !name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos;
+}
+
+Status MakeDirectories(const std::string& path) {
+  for (size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
+    const std::string parent = path.substr(0, end);
+    if (::mkdir(parent.c_str(), 0755) != 0 && errno != EEXIST) return SystemError::Last("mkdir", parent);
+    if (end == std::string::npos) return Done{};
+  }
+}
+
+Result<UniqueFd> OpenDirectory(const std::string& path) {
+  UniqueFd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory) return SystemError::Last("open", path);
+  return directory;
+}
+
+// The lock ends with the descriptor. It is on the inode, so it is the same one below and above a bind mount.
+Result<UniqueFd> LockDirectory(const std::string& path) {
+  auto directory = OpenDirectory(path);
+  if (!directory) return directory;
+  while (::flock(directory->get(), LOCK_EX) != 0) {
+    if (errno != EINTR) return SystemError::Last("flock", path);
+  }
+  return directory;
+}
+
+// Namespaces bound here must appear in the other mount namespaces too, and disappear there when the name is deleted
+// (else the namespace would live on unseen). That takes a shared mount point.
+Status ShareDirectory(const std::string& path) {
+  for (bool bound = false;; bound = true) {
+    if (::mount("", path.c_str(), "none", MS_SHARED | MS_REC, nullptr) == 0) return Done{};
+    // EINVAL: a plain directory, not a mount point yet.
+    if (errno != EINVAL || bound) return SystemError::Last("mount", path);
+    if (::mount(path.c_str(), path.c_str(), "none", MS_BIND | MS_REC, nullptr) != 0) {
+      return SystemError::Last("mount", path);
+    }
+  }
+}
+
+// What stands at a name, itself: a link is not followed.
+enum class Entry { kNothing, kNamespace, kPlainFile, kOther };
+
+Entry Look(int directory, const std::string& name) {
+  const UniqueFd fd(::openat(directory, name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd) return errno == ENOENT ? Entry::kNothing : Entry::kOther;
+  if (IsNamespaceFile(fd.get())) return Entry::kNamespace;
+  // Not fstat: glibc 2.33 gave it a new symbol version, which older systems lack.
+  struct statx status;
+  const bool known = ::statx(fd.get(), "", AT_EMPTY_PATH, STATX_TYPE, &status) == 0;
+  return known && S_ISREG(status.stx_mode) ? Entry::kPlainFile : Entry::kOther;
+}
+
+Result<UniqueFd> CreateFile(int directory, const std::string& name, const std::string& path) {
+  for (bool again = false;; again = true) {
+    UniqueFd file(::openat(directory, name.c_str(), O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0));
+    if (file) return file;
+    const SystemError error = SystemError::Last("open", path);
+    // A plain file is left over from a program that died, or from a reboot with the directory on disk.
+    if (error.error != EEXIST || again || Look(directory, name) != Entry::kPlainFile) return error;
+    if (::unlinkat(directory, name.c_str(), 0) != 0 && errno != ENOENT) return SystemError::Last("unlink", path);
+  }
+}
+
+class NamedNetns {
+ protected:
+  bool ParseName(Arguments& arguments) {
+    return arguments.Path(0, "directory", &directory_).Path(1, "name", &name_).ok();
+  }
+  [[nodiscard]] std::string Path() const { return directory_ + '/' + name_; }
+
+  std::string directory_;
+  std::string name_;
+};
+
+class BindNetns : private NamedNetns {
+ public:
+  bool Parse(const Napi::CallbackInfo& info) {
+    Arguments arguments(info);
+    return ParseName(arguments) && arguments.Netns(2, "fd", &netns_).ok();
+  }
+
+  Status Run(HomeNetns&) {
+    if (!IsPlainName(name_)) return SystemError{"open", EINVAL, Path()};
+    // -1 is no namespace here, and neither is a descriptor that could not be duplicated.
+    if (netns_.fd() < 0) return SystemError{"mount", EBADF, Path()};
+    // Anything else mounted under this name would not be seen as a namespace, and its name never taken away.
+    if (!IsNamespaceFile(netns_.fd())) return SystemError{"mount", EINVAL, Path()};
+
+    const Status made = MakeDirectories(directory_);
+    if (!made) return made.error();
+    const auto lock = LockDirectory(directory_);
+    if (!lock) return lock.error();
+    const Status shared = ShareDirectory(directory_);
+    if (!shared) return shared.error();
+    // The lock's descriptor may lead below the mount that ShareDirectory made.
+    auto directory = OpenDirectory(directory_);
+    if (!directory) return directory.error();
+
+    auto file = CreateFile(directory->get(), name_, Path());
+    if (!file) return file.error();
+    const std::string target = PathOfFd(file->get());
+    if (::mount(PathOfFd(netns_.fd()).c_str(), target.c_str(), "none", MS_BIND, nullptr) != 0) {
+      SystemError error = SystemError::Last("mount", Path());
+      ::unlinkat(directory->get(), name_.c_str(), 0);
+      return error;
+    }
+    return Done{};
+  }
+
+  static Napi::Value ToJs(Napi::Env env, Done) { return env.Undefined(); }
+
+ private:
+  NetnsRef netns_;
+};
+
+class UnbindNetns : private NamedNetns {
+ public:
+  bool Parse(const Napi::CallbackInfo& info) {
+    Arguments arguments(info);
+    return ParseName(arguments);
+  }
+
+  Status Run(HomeNetns&) {
+    if (!IsPlainName(name_)) return SystemError{"unlink", EINVAL, Path()};
+    auto directory = LockDirectory(directory_);
+    if (!directory) {
+      if (directory.error().error == ENOENT) return SystemError{"unlink", ENOENT, Path()};
+      return directory.error();
+    }
+    switch (Look(directory->get(), name_)) {
+      case Entry::kNothing:
+        return SystemError{"unlink", ENOENT, Path()};
+      case Entry::kOther:
+        return SystemError{"unlink", EINVAL, Path()};
+      case Entry::kPlainFile:
+        break;
+      case Entry::kNamespace: {
+        // Until EINVAL says that nothing is mounted any more: a race may have left two on top of each other.
+        const std::string mounted = PathOfFd(directory->get()) + '/' + name_;
+        while (::umount2(mounted.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) == 0) {
+        }
+        if (errno != EINVAL) return SystemError::Last("umount2", Path());
+      }
+    }
+    if (::unlinkat(directory->get(), name_.c_str(), 0) != 0) return SystemError::Last("unlink", Path());
+    return Done{};
+  }
+
+  static Napi::Value ToJs(Napi::Env env, Done) { return env.Undefined(); }
+};
+
+}  // namespace
+
+void DefineNamedNetns(Napi::Env env, Napi::Object exports) {
+  ExportBoth<BindNetns>(env, exports, "bindNetns");
+  ExportBoth<UnbindNetns>(env, exports, "unbindNetns");
+}
+
+}  // namespace netloom

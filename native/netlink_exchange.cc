@@ -1,0 +1,237 @@
+#include "netlink_exchange.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace netloom {
+
+namespace {
+
+// A dump's datagrams are up to 32 KiB, but one message with hundreds of virtual functions can exceed 64 KiB.
+constexpr size_t kMinRoom = size_t{64} * 1024;
+constexpr size_t kOverflow = size_t{1024} * 1024;
+constexpr size_t kMaxSend = size_t{128} * 1024;
+// What one request's answers may take of a receive buffer. The kernel charges whole allocations: about 1 KiB for an
+// ack, but 10 KiB for a GETLINK of a bridge with its ack, where 4 KiB per message lost acks in a burst.
+constexpr int kReceiveBytesPerMessage = 16384;
+constexpr int kMinBurst = 4;
+
+template <typename T>
+int SetOption(int fd, int level, int option, T value) {
+  return ::setsockopt(fd, level, option, &value, sizeof value);
+}
+
+int GetOption(int fd, int option) {
+  int value = 0;
+  socklen_t size = sizeof value;
+  ::getsockopt(fd, SOL_SOCKET, option, &value, &size);
+  return value;
+}
+
+// The header at `at`, or false when what is left cannot be a whole message.
+bool ReadHeader(const uint8_t* at, size_t left, nlmsghdr* header) {
+  if (left < sizeof *header) return false;
+  std::memcpy(header, at, sizeof *header);  // the caller's buffer may begin anywhere
+  return header->nlmsg_len >= sizeof *header && header->nlmsg_len <= left;
+}
+
+size_t Advance(const nlmsghdr& header, size_t left) {
+  return std::min<size_t>(NLMSG_ALIGN(header.nlmsg_len), left);
+}
+
+bool IsDump(const nlmsghdr& header) {
+  // A request that changes things uses the same bits for REPLACE and EXCL, but always asks for an ack.
+  return (header.nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP && (header.nlmsg_flags & NLM_F_ACK) == 0;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<NetlinkExchange>> NetlinkExchange::Open(HomeNetns& home, const NetnsRef& netns, int protocol,
+                                                               int receive_buffer) {
+  UniqueFd fd;
+  {
+    const NetnsScope scope(home, netns);
+    if (!scope.status()) return scope.status().error();
+    fd.Reset(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol));
+    if (!fd) return SystemError::Last("socket");
+  }
+  // FORCE passes net.core.rmem_max, and takes CAP_NET_ADMIN.
+  if (SetOption(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, receive_buffer) != 0 &&
+      SetOption(fd.get(), SOL_SOCKET, SO_RCVBUF, receive_buffer) != 0) {
+    return SystemError::Last("setsockopt");
+  }
+  for (const int option : {NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK}) {
+    if (SetOption(fd.get(), SOL_NETLINK, option, 1) != 0 && errno != ENOPROTOOPT) {
+      return SystemError::Last("setsockopt");
+    }
+  }
+  sockaddr_nl address{};
+  address.nl_family = AF_NETLINK;
+  if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return SystemError::Last("bind");
+
+  const int burst = std::clamp<int>(GetOption(fd.get(), SO_RCVBUF) / kReceiveBytesPerMessage, kMinBurst, kMaxBurst);
+  // netlink_sendmsg refuses what does not fit the send buffer with some bytes to spare.
+  const int send_buffer = GetOption(fd.get(), SO_SNDBUF);
+  const size_t max_send = std::min<size_t>(kMaxSend, send_buffer > 4096 ? send_buffer - 256 : 4096);
+  return std::unique_ptr<NetlinkExchange>(new NetlinkExchange(std::move(fd), burst, max_send));
+}
+
+NetlinkExchange::NetlinkExchange(UniqueFd fd, uint32_t burst, size_t max_send)
+    : fd_(std::move(fd)), burst_(burst), max_send_(max_send) {}
+
+int NetlinkExchange::Fail(int error) {
+  stale_ = true;
+  unsent_ = in_flight_ = 0;
+  send_ = nullptr;
+  send_length_ = 0;
+  held_.clear();
+  return -error;
+}
+
+int NetlinkExchange::Begin(const uint8_t* send, size_t length) {
+  if (outstanding() > 0) Fail(0);
+  uint32_t first = 0;
+  uint32_t count = 0;
+  for (size_t offset = 0; offset < length; ++count) {
+    nlmsghdr header;
+    if (!ReadHeader(send + offset, length - offset, &header)) return -EINVAL;
+    if (count == 0) first = header.nlmsg_seq;
+    if (header.nlmsg_seq != first + count) return -EINVAL;
+    offset += Advance(header, length - offset);
+  }
+  if (stale_) Drain();
+  send_ = send;
+  send_length_ = length;
+  first_seq_ = first;
+  count_ = unsent_ = count;
+  chunk_count_ = in_flight_ = 0;
+  return 0;
+}
+
+// Throws away what an exchange that was given up has left; a dump that still runs ends by being read.
+void NetlinkExchange::Drain() {
+  stale_ = false;
+  uint8_t scratch[64];
+  for (;;) {
+    if (::recv(fd_.get(), scratch, sizeof scratch, MSG_DONTWAIT | MSG_TRUNC) >= 0) continue;
+    // ENOBUFS tells once of what was lost, and reading goes on.
+    if (errno != EINTR && errno != ENOBUFS) return;
+  }
+}
+
+int NetlinkExchange::Run(uint8_t* receive, size_t size) {
+  size_t used = 0;
+  while (outstanding() > 0) {
+    if (used > 0 && size - used < kMinRoom) break;
+    if (in_flight_ == 0 && held_.empty()) {
+      const int error = SendChunk();
+      if (error != 0) return Fail(error);
+    }
+    const int received = ReceiveDatagram(receive + used, size - used);
+    if (received < 0) return Fail(-received);
+    used += static_cast<size_t>(received);
+    if (received == 0 && !held_.empty() && used > 0) break;
+  }
+  return static_cast<int>(used);
+}
+
+// Sends as many of the messages as may travel together. 0 or a positive errno.
+int NetlinkExchange::SendChunk() {
+  size_t length = 0;
+  uint32_t count = 0;
+  while (length < send_length_ && count < burst_) {
+    nlmsghdr header;
+    if (!ReadHeader(send_ + length, send_length_ - length, &header)) return EINVAL;
+    const size_t step = Advance(header, send_length_ - length);
+    // A socket runs one dump at a time, so a dump travels alone.
+    if (count > 0 && (length + step > max_send_ || IsDump(header))) break;
+    length += step;
+    ++count;
+    if (IsDump(header)) break;
+  }
+
+  iovec part{const_cast<uint8_t*>(send_), length};
+  sockaddr_nl kernel{};
+  kernel.nl_family = AF_NETLINK;
+  msghdr message{};
+  message.msg_name = &kernel;
+  message.msg_namelen = sizeof kernel;
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  ssize_t sent = 0;
+  do sent = ::sendmsg(fd_.get(), &message, 0);
+  while (sent < 0 && errno == EINTR);
+  if (sent < 0) return errno;
+
+  chunk_seq_ = first_seq_ + (count_ - unsent_);
+  chunk_count_ = in_flight_ = count;
+  ended_.reset();
+  unsent_ -= count;
+  send_ += length;
+  send_length_ -= length;
+  return 0;
+}
+
+// One datagram to `at`, padded to a multiple of 4 there. Its size, 0 when there is nothing for the caller (a stranger's
+// or a late datagram, or one that is held because the room is too small), or a negative errno.
+int NetlinkExchange::ReceiveDatagram(uint8_t* at, size_t room) {
+  room &= ~size_t{3};
+  if (!held_.empty()) {
+    if (held_.size() > room) return -EMSGSIZE;
+    std::memcpy(at, held_.data(), held_.size());
+    const auto size = static_cast<int>(held_.size());
+    NoteEnds(at, held_.size());
+    held_.clear();
+    return size;
+  }
+  // Untouched pages cost nothing.
+  if (!overflow_) overflow_ = std::make_unique_for_overwrite<uint8_t[]>(kOverflow);
+
+  iovec parts[2] = {{at, room}, {overflow_.get(), kOverflow}};
+  sockaddr_nl sender{};
+  msghdr message{};
+  message.msg_name = &sender;
+  message.msg_namelen = sizeof sender;
+  message.msg_iov = parts;
+  message.msg_iovlen = 2;
+  ssize_t received = 0;
+  do received = ::recvmsg(fd_.get(), &message, MSG_DONTWAIT);
+  while (received < 0 && errno == EINTR);
+  if (received < 0) return errno == EAGAIN ? -ENOBUFS : -errno;
+  if ((message.msg_flags & MSG_TRUNC) != 0) return -EMSGSIZE;
+  if (sender.nl_pid != 0) return 0;  // not the kernel: any process may send to this socket's port
+
+  const auto size = static_cast<size_t>(received);
+  const size_t padded = NLMSG_ALIGN(size);
+  if (size > room) {
+    // Its ends are noted when it is delivered, so that the exchange is not over before.
+    held_.resize(padded);
+    std::memcpy(held_.data(), at, room);
+    std::memcpy(held_.data() + room, overflow_.get(), size - room);
+  }
+  nlmsghdr header;
+  const bool late = !ReadHeader(held_.empty() ? at : held_.data(), size, &header) ||  //
+                    header.nlmsg_seq - first_seq_ >= count_;
+  if (late) held_.clear();
+  if (late || !held_.empty()) return 0;
+  NoteEnds(at, size);
+  std::memset(at + size, 0, padded - size);
+  return static_cast<int>(padded);
+}
+
+void NetlinkExchange::NoteEnds(const uint8_t* datagram, size_t size) {
+  nlmsghdr header;
+  for (size_t offset = 0; ReadHeader(datagram + offset, size - offset, &header);
+       offset += Advance(header, size - offset)) {
+    if (header.nlmsg_type != NLMSG_ERROR && header.nlmsg_type != NLMSG_DONE) continue;
+    const uint32_t index = header.nlmsg_seq - chunk_seq_;
+    if (index >= chunk_count_ || ended_.test(index)) continue;
+    ended_.set(index);
+    --in_flight_;
+  }
+}
+
+}  // namespace netloom

@@ -1,0 +1,45 @@
+#include "netns_scope.h"
+
+#include <fcntl.h>
+#include <sched.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+namespace netloom {
+
+Status HomeNetns::Prepare() {
+  if (fd_) return Done{};
+  // thread-self, not self: the main thread may be elsewhere than the thread that asks.
+  constexpr const char* kPath = "/proc/thread-self/ns/net";
+  fd_.Reset(::open(kPath, O_RDONLY | O_CLOEXEC));
+  if (!fd_) return SystemError::Last("open", kPath);
+  return Done{};
+}
+
+void HomeNetns::Return() const {
+  if (::setns(fd_.get(), CLONE_NEWNET) == 0) return;
+  std::fprintf(stderr, "netloom: a thread cannot return to its own network namespace: setns: %s\n",
+               std::strerror(errno));
+  std::abort();
+}
+
+NetnsRef::NetnsRef(int fd) : home_(fd < 0), fd_(fd < 0 ? -1 : ::fcntl(fd, F_DUPFD_CLOEXEC, 0)) {}
+
+NetnsScope::NetnsScope(HomeNetns& home, const NetnsRef& netns) : home_(home), status_(Done{}) {
+  if (netns.is_home()) return;
+  status_ = home_.Prepare();
+  if (!status_) return;
+  if (::setns(netns.fd(), CLONE_NEWNET) != 0) {
+    status_ = SystemError::Last("setns");
+    return;
+  }
+  away_ = true;
+}
+
+NetnsScope::~NetnsScope() {
+  if (away_) home_.Return();
+}
+
+}  // namespace netloom

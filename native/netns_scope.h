@@ -1,0 +1,56 @@
+// Being inside another network namespace for a moment, on the calling thread.
+//
+// HomeNetns is a thread's own namespace; each pool thread owns one, and the Environment owns that of the JavaScript
+// thread. Its descriptor is opened once, so that a visit costs two setns. NetnsRef is the namespace an operation was
+// asked for; it owns a duplicate, so that closing the original meanwhile cannot send a thread somewhere else.
+// NetnsScope is the visit: a stack object, within one native call. A thread that could not come home would run
+// JavaScript, or another operation, in a foreign namespace: the process aborts rather than do that.
+#pragma once
+
+#include "system_error.h"
+#include "unique_fd.h"
+
+namespace netloom {
+
+class HomeNetns {
+ public:
+  // Opens the descriptor at the first use.
+  Status Prepare();
+  // Returns the calling thread to it, or aborts. Prepare() has succeeded before.
+  void Return() const;
+
+ private:
+  UniqueFd fd_;
+};
+
+class NetnsRef {
+ public:
+  NetnsRef() = default;  // the caller's own namespace
+  // Duplicates `fd`; -1 means the caller's own namespace. A bad descriptor is reported by NetnsScope.
+  explicit NetnsRef(int fd);
+
+  [[nodiscard]] bool is_home() const { return home_; }
+  [[nodiscard]] int fd() const { return fd_.get(); }
+
+ private:
+  bool home_ = true;
+  UniqueFd fd_;
+};
+
+class NetnsScope {
+ public:
+  // On failure the thread is where it was, and status() says why.
+  NetnsScope(HomeNetns& home, const NetnsRef& netns);
+  ~NetnsScope();
+  NetnsScope(const NetnsScope&) = delete;
+  NetnsScope& operator=(const NetnsScope&) = delete;
+
+  [[nodiscard]] const Status& status() const { return status_; }
+
+ private:
+  HomeNetns& home_;
+  bool away_ = false;
+  Status status_;
+};
+
+}  // namespace netloom
