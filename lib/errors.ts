@@ -12,6 +12,8 @@ const systemErrors = getSystemErrorMap();
 
 /** `[code, description]` of a negative errno: `-17` gives `['EEXIST', 'file already exists']`. */
 export function describeErrno(errno: number): [code: string, description: string] {
+  // Linux has one number for two names; libuv calls it ENOTSUP, everything about networks EOPNOTSUPP.
+  if (errno === -constants.errno.EOPNOTSUPP) return ['EOPNOTSUPP', 'operation not supported'];
   const known = systemErrors.get(errno);
   if (known) return known;
   for (const [code, number] of Object.entries(constants.errno)) {
@@ -50,10 +52,10 @@ export class NetlinkError extends Error {
   /** Negative, as in Node's own errors. */
   readonly errno: number;
   readonly syscall: string;
-  readonly kernelMessage?: string;
-  readonly attribute?: string;
-  readonly link?: string | number;
-  readonly netns?: string;
+  declare readonly kernelMessage?: string;
+  declare readonly attribute?: string;
+  declare readonly link?: string | number;
+  declare readonly netns?: string;
 
   constructor(fields: NetlinkErrorFields) {
     super(netlinkMessage(fields));
@@ -158,9 +160,10 @@ export function systemError(errno: number, syscall: string, detail?: string): Er
 export function nameCall(error: unknown, call: string): unknown {
   if (!(error instanceof Error) || named.has(error)) return error;
   if (nameless.has(error) || error instanceof NetlinkError || 'syscall' in error) {
-    const text = error.message;
-    error.message = `${call}: ${text}`;
-    if (error.stack?.includes(text)) error.stack = error.stack.replace(text, error.message);
+    // V8 writes the message into the stack when the stack is first read: read it before the message changes.
+    const { message, stack } = error;
+    error.message = `${call}: ${message}`;
+    if (stack?.includes(message)) error.stack = stack.replace(message, () => error.message);
     named.add(error);
   }
   return error;

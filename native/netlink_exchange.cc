@@ -42,9 +42,13 @@ size_t Advance(const nlmsghdr& header, size_t left) {
   return std::min<size_t>(NLMSG_ALIGN(header.nlmsg_len), left);
 }
 
+bool WantsAck(const nlmsghdr& header) {
+  return (header.nlmsg_flags & NLM_F_ACK) != 0;
+}
+
 bool IsDump(const nlmsghdr& header) {
   // A request that changes things uses the same bits for REPLACE and EXCL, but always asks for an ack.
-  return (header.nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP && (header.nlmsg_flags & NLM_F_ACK) == 0;
+  return (header.nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP && !WantsAck(header);
 }
 
 }  // namespace
@@ -142,6 +146,7 @@ int NetlinkExchange::Run(uint8_t* receive, size_t size) {
 int NetlinkExchange::SendChunk() {
   size_t length = 0;
   uint32_t count = 0;
+  unacked_.reset();
   while (length < send_length_ && count < burst_) {
     nlmsghdr header;
     if (!ReadHeader(send_ + length, send_length_ - length, &header)) return EINVAL;
@@ -149,6 +154,7 @@ int NetlinkExchange::SendChunk() {
     // A socket runs one dump at a time, so a dump travels alone.
     if (count > 0 && (length + step > max_send_ || IsDump(header))) break;
     length += step;
+    unacked_.set(count, !WantsAck(header) && !IsDump(header));
     ++count;
     if (IsDump(header)) break;
   }
@@ -226,9 +232,9 @@ void NetlinkExchange::NoteEnds(const uint8_t* datagram, size_t size) {
   nlmsghdr header;
   for (size_t offset = 0; ReadHeader(datagram + offset, size - offset, &header);
        offset += Advance(header, size - offset)) {
-    if (header.nlmsg_type != NLMSG_ERROR && header.nlmsg_type != NLMSG_DONE) continue;
     const uint32_t index = header.nlmsg_seq - chunk_seq_;
     if (index >= chunk_count_ || ended_.test(index)) continue;
+    if (header.nlmsg_type != NLMSG_ERROR && header.nlmsg_type != NLMSG_DONE && !unacked_.test(index)) continue;
     ended_.set(index);
     --in_flight_;
   }

@@ -1,5 +1,6 @@
-// A netlink socket and the exchange on it: requests out, replies in, until each request has had its end (NLMSG_ERROR,
-// which is also the ack, or NLMSG_DONE). Only nlmsghdr is read here; no attribute is known.
+// A netlink socket and the exchange on it: requests out, replies in, until each request has had its end: NLMSG_ERROR
+// (which is also the ack), NLMSG_DONE, or the only answer of a request that asked for no ack. Only nlmsghdr is read
+// here; no attribute is known.
 //
 // The kernel runs a request inside sendmsg and has queued its ack when that returns. So receiving never waits, and a
 // queue that is empty too early means that an ack was lost (ENOBUFS).
@@ -34,8 +35,8 @@ class NetlinkExchange {
   UniqueFd TakeFd() { return std::move(fd_); }
 
   // Begins an exchange of the messages in `send`, which must stay in place and unchanged until outstanding() is 0. An
-  // exchange that was not finished is given up. Each message has NLM_F_ACK or is a dump, and their sequence numbers
-  // count up by one. 0 or a negative errno.
+  // exchange that was not finished is given up. Each message has NLM_F_ACK, is a dump, or is one that the kernel
+  // always answers with one message; their sequence numbers count up by one. 0 or a negative errno.
   int Begin(const uint8_t* send, size_t length);
 
   // Sends and receives until every message has had its end, or `receive` has no room for another datagram. The bytes
@@ -65,6 +66,7 @@ class NetlinkExchange {
   uint32_t chunk_count_ = 0;
   uint32_t in_flight_ = 0;
   std::bitset<kMaxBurst> ended_;
+  std::bitset<kMaxBurst> unacked_;  // of the chunk: those that end with their answer
 
   std::unique_ptr<uint8_t[]> overflow_;  // where the rest of a datagram goes that the caller has no room for
   std::vector<uint8_t> held_;            // such a datagram, whole, for the next Run

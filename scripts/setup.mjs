@@ -2,12 +2,13 @@
  * Brings a checkout up to date: dependencies, native build, TypeScript build. Each step is skipped when its
  * outputs are newer than what they are made from. Must run before any dependency is installed.
  *
- *     node scripts/setup.mjs [dependencies] [native] [ts] [examples]      (all of them by default)
+ *     node scripts/setup.mjs [dependencies] [native] [kinds] [ts] [examples]      (all of them by default)
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { generateKinds } from './generate-kinds.mjs';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 const bin = join(root, 'node_modules', '.bin');
@@ -93,6 +94,7 @@ function compile(/** @type {string} */ project, /** @type {string} */ from, /** 
 const steps = {
   dependencies,
   native,
+  kinds: generateKinds,
   ts: () => compile('tsconfig.json', 'lib', 'dist'),
   examples: () => compile('tsconfig.examples.json', 'examples', 'build/examples'),
 };

@@ -37,7 +37,7 @@ export function parsePrefix(text: unknown, field = 'prefix'): Prefix {
   const digits = text.slice(slash + 1);
   if (!/^\d{1,3}$/.test(digits)) throw invalidValue(field, text, 'has no prefix length after the slash');
   const length = Number(digits);
-  if (length > full) throw outOfRange(`${field} length in`, text, `0 to ${full}`);
+  if (length > full) throw outOfRange(`${field}: prefix length of`, text, `0 to ${full}`);
   return { family, bytes, length };
 }
 

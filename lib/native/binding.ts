@@ -24,7 +24,8 @@ export interface NetlinkSocket extends Handle {
   readonly outstanding: number;
   /**
    * Sends the `length` first bytes of `send` (whole netlink messages) and receives until each of them has
-   * had its end, or until `receive` has no room for another datagram. `send` null: goes on receiving.
+   * had its end (its ack, NLMSG_DONE, or the one answer to a message that asks for neither), or until
+   * `receive` has no room for another datagram. `send` null: goes on receiving.
    * Returns the bytes received (whole datagrams, each starting at a multiple of 4), or a negative errno.
    */
   exchange(send: Uint8Array | null, length: number, receive: Uint8Array): number;
@@ -38,6 +39,30 @@ export interface NetlinkOptions {
   protocol: number;
   /** Wanted size of the receive buffer, in bytes (SO_RCVBUFFORCE, or SO_RCVBUF without privilege). */
   receiveBuffer: number;
+}
+
+/** An ICMP echo socket; lib/ping/ says what travels through it. Stays alive until closed. */
+export interface PingSocket {
+  /** A raw socket, where the sender writes identifier and checksum and IPv4 arrives with its header. */
+  readonly raw: boolean;
+  /** Sends without waiting. When it was handed over (CLOCK_MONOTONIC, nanoseconds), or a negative errno. */
+  send(packet: Uint8Array): number;
+  /**
+   * Takes one packet, or one entry of the error queue, without waiting: a header of 40 bytes (struct
+   * ReceiveHeader), then the packet. Returns the bytes after the header, or a negative errno.
+   */
+  receive(buffer: Uint8Array): number;
+  /** Idempotent. */
+  close(): void;
+}
+
+export interface PingOptions {
+  /** The namespace's descriptor, or -1. */
+  netns: number;
+  /** Index of the link of a link-local destination, or 0. */
+  scope: number;
+  /** TTL or hop limit, or 0 for the namespace's default. */
+  ttl: number;
 }
 
 export interface NativeBinding {
@@ -64,4 +89,7 @@ export interface NativeBinding {
   readSysctlAsync(netns: number, path: string): Promise<string>;
   writeSysctl(netns: number, path: string, value: string): void;
   writeSysctlAsync(netns: number, path: string, value: string): Promise<void>;
+
+  /** A socket for 4 or 16 bytes of `address`. `readable` is called when there is something to receive. */
+  openPingAsync(options: PingOptions, address: Uint8Array, readable: () => void): Promise<PingSocket>;
 }

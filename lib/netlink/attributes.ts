@@ -12,7 +12,7 @@
  */
 import { inField, invalidValue } from '../errors.js';
 import { align4, type ByteReader, type ByteWriter, LITTLE_ENDIAN } from './bytes.js';
-import { type Codec, flag } from './codec.js';
+import { type Codec, flag, type ValueOf } from './codec.js';
 
 /** NLA_F_NESTED, NLA_F_NET_BYTEORDER and NLA_TYPE_MASK (linux/netlink.h). */
 const NESTED = 0x8000;
@@ -30,12 +30,31 @@ export type Entry<T = unknown> = readonly [number: number, name: string, codec: 
 export type Entries = Readonly<Record<string, Entry>>;
 
 type AttributesOf<S> = {
-  -readonly [K in keyof S]?: S[K] extends readonly [number, string, Codec<infer T>] ? T | undefined : never;
+  -readonly [K in keyof S]?: S[K] extends readonly [number, string, infer C] ? ValueOf<C> | undefined : never;
 };
 export type Decoded<S> = AttributesOf<S> & { unknown?: UnknownAttribute[] | undefined };
 
 /** The type of the values of a table. */
 export type AttributeValues<Table> = Table extends AttributeTable<infer S> ? AttributesOf<S> : never;
+
+/** Marks what a reader does not want; see `only`. */
+const PASSED_OVER: Codec<never> = {
+  minimum: 0,
+  encode() {
+    throw new Error('a table for reading does not write');
+  },
+  decode() {
+    throw new Error('passed over');
+  },
+};
+
+type Picked<S, W> = {
+  readonly [K in keyof S & keyof W]: W[K] extends Codec<unknown>
+    ? Entry<ValueOf<W[K]>>
+    : W[K] extends true
+      ? S[K]
+      : never;
+};
 
 interface Slot {
   readonly field: string;
@@ -63,6 +82,19 @@ export class AttributeTable<S extends Entries> implements Codec<Decoded<S>> {
 
   has(field: string): boolean {
     return this.#byField.has(field);
+  }
+
+  /**
+   * The same table for readers who want a few fields: the others are passed over, not even kept raw. A field
+   * is wanted as it is (`true`), or by another codec (a nest of which little is wanted).
+   */
+  only<W extends { readonly [K in keyof S]?: true | Codec<unknown> }>(wanted: W): AttributeTable<Picked<S, W>> {
+    const entries: Record<string, Entry> = {};
+    for (const [field, [number, name, codec]] of Object.entries(this.entries)) {
+      const want = wanted[field];
+      entries[field] = [number, name, want === true ? codec : (want ?? PASSED_OVER)];
+    }
+    return new AttributeTable(entries) as unknown as AttributeTable<Picked<S, W>>;
   }
 
   encode(out: ByteWriter, value: Decoded<S>, field: string): void {
@@ -94,6 +126,10 @@ export class AttributeTable<S extends Entries> implements Codec<Decoded<S>> {
       if (length < HEADER || at + length > end) return;
       const type = view.getUint16(at + 2, LITTLE_ENDIAN) & TYPE_MASK;
       const slot = this.#byNumber[type];
+      if (slot?.codec === PASSED_OVER) {
+        at += align4(length);
+        continue;
+      }
       if (slot === undefined || length - HEADER < slot.codec.minimum) {
         const unknown = (value['unknown'] ??= []) as UnknownAttribute[];
         unknown.push({ type, data: input.copy(at + HEADER, at + length) });

@@ -3,9 +3,10 @@
  * owns the socket moves the bytes.
  */
 import { NetlinkError } from '../errors.js';
-import { align4, ByteReader, ByteWriter, LITTLE_ENDIAN } from './bytes.js';
+import { align4, type ByteReader, ByteWriter, LITTLE_ENDIAN } from './bytes.js';
 import { errorFor, readVerdict } from './extack.js';
 import {
+  isGet,
   NLM_F_DUMP_INTR,
   NLMSG_DONE,
   NLMSG_ERROR,
@@ -92,13 +93,11 @@ export class Batch {
   }
 
   /**
-   * Routes received datagrams. Messages of other sequence numbers (answers to requests that were given up)
-   * are passed over.
+   * Routes the datagrams in the `limit` first bytes. Messages of other sequence numbers (answers to requests
+   * that were given up) are passed over.
    */
-  receive(received: Uint8Array): void {
-    const input = new ByteReader(received);
+  receive(input: ByteReader, limit: number): void {
     const { view } = input;
-    const limit = received.length;
     for (let at = 0; at + NLMSG_HEADER <= limit; ) {
       const length = view.getUint32(at, LITTLE_ENDIAN);
       if (length < NLMSG_HEADER || at + length > limit) return;
@@ -139,6 +138,7 @@ export class Batch {
     } else if (type !== NLMSG_NOOP) {
       const value = pending.request.decode?.(input, at + NLMSG_HEADER, end, type);
       if (value !== undefined) pending.values.push(value);
+      if (isGet(pending.request)) this.#end(pending);
     }
   }
 

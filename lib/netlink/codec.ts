@@ -29,7 +29,7 @@ export interface Codec<T> {
 }
 
 /** The type of a codec's value. */
-export type ValueOf<C> = C extends Codec<infer T> ? T : never;
+export type ValueOf<C> = C extends { decode(...args: never[]): infer T } ? T : never;
 
 type Getter = (view: DataView, at: number) => number;
 type Setter = (view: DataView, at: number, value: number) => void;

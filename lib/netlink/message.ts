@@ -46,7 +46,7 @@ export interface Request<R = never> {
   readonly type: number;
   /** `RTM_NEWLINK`: what errors call it. */
   readonly name: string;
-  /** NLM_F_REQUEST, and NLM_F_ACK where this is no dump, are added. */
+  /** NLM_F_REQUEST is added, and NLM_F_ACK where there is no `decode`. */
   readonly flags: number;
   encode(out: ByteWriter): void;
   /** What each message of the answer becomes. Without it the answer is the ack alone. */
@@ -88,6 +88,9 @@ export function makeRequest<H, S extends Entries, R = never>(
 export const isDump = (request: Request<unknown>): boolean =>
   (request.flags & NLM_F_DUMP) === NLM_F_DUMP && request.decode !== undefined;
 
+/** A question that the kernel answers with one message, or with an error: it needs no ack besides. */
+export const isGet = (request: Request<unknown>): boolean => request.decode !== undefined && !isDump(request);
+
 /** Appends one whole message. On bad input it throws, and leaves `out` as it was. */
 export function writeMessage(out: ByteWriter, request: Request<unknown>, sequence: number): void {
   const start = out.reserve(NLMSG_HEADER);
@@ -100,7 +103,8 @@ export function writeMessage(out: ByteWriter, request: Request<unknown>, sequenc
   const { view } = out;
   view.setUint32(start, out.length - start, LITTLE_ENDIAN);
   view.setUint16(start + 4, request.type, LITTLE_ENDIAN);
-  const flags = request.flags | NLM_F_REQUEST | (isDump(request) ? 0 : NLM_F_ACK);
+  // What is decoded ends with its answer (a dump with NLMSG_DONE); what is not, with its ack.
+  const flags = request.flags | NLM_F_REQUEST | (request.decode === undefined ? NLM_F_ACK : 0);
   view.setUint16(start + 6, flags, LITTLE_ENDIAN);
   view.setUint32(start + 8, sequence, LITTLE_ENDIAN);
 }

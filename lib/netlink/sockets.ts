@@ -7,7 +7,7 @@ import { closedError } from '../errors.js';
 import type { NetlinkSocket } from '../native/binding.js';
 import { native } from '../native/load.js';
 import { Batch, type Reply, type Settle } from './batch.js';
-import { ByteWriter } from './bytes.js';
+import { ByteReader, ByteWriter } from './bytes.js';
 import type { Request } from './message.js';
 
 // Room for what one native call brings. The kernel's dumps come in datagrams of up to 32 KiB, and native code
@@ -27,9 +27,9 @@ const NETLINK_ROUTE = 0;
 /** The last sequence number is never reached by a batch, so that within one they only rise. */
 const SEQUENCE_LIMIT = 0x7fffffff;
 
-const spareBuffers: Uint8Array[] = [];
-const takeBuffer = (): Uint8Array => spareBuffers.pop() ?? new Uint8Array(RECEIVE_ROOM);
-const giveBuffer = (buffer: Uint8Array): void => {
+const spareBuffers: ByteReader[] = [];
+const takeBuffer = (): ByteReader => spareBuffers.pop() ?? new ByteReader(new Uint8Array(RECEIVE_ROOM));
+const giveBuffer = (buffer: ByteReader): void => {
   if (spareBuffers.length < 4) spareBuffers.push(buffer);
 };
 
@@ -72,11 +72,11 @@ export class Sockets {
       replies = settled;
     });
     const buffer = takeBuffer();
-    let received = socket.exchange(batch.out.bytes, batch.out.length, buffer);
+    let received = socket.exchange(batch.out.bytes, batch.out.length, buffer.bytes);
     while (received > 0) {
-      batch.receive(buffer.subarray(0, received));
+      batch.receive(buffer, received);
       if (batch.open === 0) break;
-      received = socket.exchange(null, 0, buffer);
+      received = socket.exchange(null, 0, buffer.bytes);
     }
     giveBuffer(buffer);
     if (batch.open > 0) batch.fail(received, 'sendmsg');
@@ -139,17 +139,17 @@ export class Sockets {
     if (this.#closed) throw closedError(`namespace ${this.label}`);
     const socket = (this.#asyncSocket ??= await native.openNetlinkAsync(this.#options()));
     let buffer = takeBuffer();
-    let received = await socket.exchangeAsync(batch.out.bytes, batch.out.length, buffer);
+    let received = await socket.exchangeAsync(batch.out.bytes, batch.out.length, buffer.bytes);
     while (received > 0 && socket.outstanding > 0) {
       // The kernel fills the next buffer while this one is decoded.
       const next = takeBuffer();
-      const following = socket.exchangeAsync(null, 0, next);
-      batch.receive(buffer.subarray(0, received));
+      const following = socket.exchangeAsync(null, 0, next.bytes);
+      batch.receive(buffer, received);
       giveBuffer(buffer);
       buffer = next;
       received = await following;
     }
-    if (received > 0) batch.receive(buffer.subarray(0, received));
+    if (received > 0) batch.receive(buffer, received);
     giveBuffer(buffer);
     if (batch.open > 0) batch.fail(received, 'sendmsg');
   }

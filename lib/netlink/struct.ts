@@ -3,15 +3,16 @@
  *
  * Kernels differ in length: what a short one lacks reads as zero, what a long one adds is passed over.
  */
-import { ByteReader } from './bytes.js';
-import type { Codec } from './codec.js';
+import { ByteReader, type ByteWriter } from './bytes.js';
+import type { Codec, ValueOf } from './codec.js';
 
 // `unknown` stands for any value type: codecs are covariant here, since their methods are.
 type Fields = Readonly<Record<string, readonly [offset: number, codec: Codec<unknown>]>>;
-type StructOf<F> = { -readonly [K in keyof F]: F[K] extends readonly [number, Codec<infer T>] ? T : never };
+type StructOf<F> = { -readonly [K in keyof F]: F[K] extends readonly [number, infer C] ? ValueOf<C> : never };
 
-export interface Struct<T> extends Codec<Partial<T>> {
+export interface Struct<T> extends Codec<T> {
   readonly size: number;
+  encode(out: ByteWriter, value: Partial<T>, field: string): void;
   /** Every field; those past the end of the bytes are zero. */
   decode(input: ByteReader, start: number, end: number): T;
 }

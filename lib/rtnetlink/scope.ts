@@ -9,7 +9,8 @@ export type Scope = keyof typeof SCOPES | number;
 export function scopeNumber(scope: Scope, field = 'scope'): number {
   if (typeof scope === 'number' && Number.isInteger(scope) && scope >= 0 && scope <= 255) return scope;
   const number = typeof scope === 'string' && Object.hasOwn(SCOPES, scope) ? SCOPES[scope] : undefined;
-  if (number === undefined) throw invalidValue(field, scope, `is none of ${Object.keys(SCOPES).join(', ')}, nor 0 to 255`);
+  if (number === undefined)
+    throw invalidValue(field, scope, `is none of ${Object.keys(SCOPES).join(', ')}, nor 0 to 255`);
   return number;
 }
 

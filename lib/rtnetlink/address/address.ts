@@ -75,7 +75,8 @@ const FOREVER = 0xffffffff;
 
 export const toSpec = (address: string | AddressSpec): AddressSpec => {
   if (typeof address === 'string') return { address };
-  if (typeof address !== 'object' || address === null) throw wrongType('address', "a string like '10.0.0.1/24' or an object", address);
+  if (typeof address !== 'object' || address === null)
+    throw wrongType('address', "a string like '10.0.0.1/24' or an object", address);
   return address;
 };
 
@@ -90,7 +91,8 @@ export function addressRequest(
   const spec = toSpec(given);
   const own = parsePrefix(spec.address, 'address');
   const peer = spec.peer === undefined ? undefined : parsePrefix(spec.peer, 'peer');
-  if (peer && peer.family !== own.family) throw invalidValue('peer', spec.peer, `is of another family than ${spec.address}`);
+  if (peer && peer.family !== own.family)
+    throw invalidValue('peer', spec.peer, `is of another family than ${spec.address}`);
   // With a peer, the prefix is the peer's; one that is written at the address itself counts where the peer has none.
   const length = peer === undefined || !spec.peer?.includes('/') ? own.length : peer.length;
   const local = formatIp(own.bytes);
@@ -137,7 +139,8 @@ function lifetimesOf({ validLifetime, preferredLifetime }: AddressSpec) {
   const valid = seconds(validLifetime, 'validLifetime');
   const preferred = preferredLifetime === undefined ? valid : seconds(preferredLifetime, 'preferredLifetime');
   if (preferred > valid) throw outOfRange('preferredLifetime', preferredLifetime, 'at most validLifetime');
-  return { valid, preferred };
+  // The stamps are the kernel's to set.
+  return { valid, preferred, created: 0, updated: 0 };
 }
 
 function seconds(milliseconds: number | undefined, field: string): number {

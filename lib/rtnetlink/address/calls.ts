@@ -11,7 +11,13 @@ import { addressFamily } from './attributes.js';
 
 type Change = (typeof RTM)['NEWADDR' | 'DELADDR'];
 
-function* change(type: Change, flags: number, link: LinkRef, address: string | AddressSpec, options: NetnsOptions): Operation<void> {
+function* change(
+  type: Change,
+  flags: number,
+  link: LinkRef,
+  address: string | AddressSpec,
+  options: NetnsOptions,
+): Operation<void> {
   const netns = netnsOfLink(link, options.netns);
   const index = yield* indexOf(netns, link);
   yield* request(netns, addressRequest(type, flags, index, address, typeof link === 'object' ? link.name : link));
@@ -65,7 +71,9 @@ export interface ListAddressesOptions extends NetnsOptions {
  *
  * `ip address show dev NAME`
  */
-export const listAddresses = call('listAddresses', function* (options: ListAddressesOptions = {}): Operation<Address[]> {
+export const listAddresses = call('listAddresses', function* (options: ListAddressesOptions = {}): Operation<
+  Address[]
+> {
   const { link, family } = options;
   const netns = link === undefined ? netnsOf(options.netns) : netnsOfLink(link, options.netns);
   const index = link === undefined ? 0 : yield* indexOf(netns, link);

@@ -12,7 +12,12 @@ export const ADDRESS_GENERATION_MODES = { eui64: 0, none: 1, 'stable-privacy': 2
 export type AddrGenMode = keyof typeof ADDRESS_GENERATION_MODES;
 
 // Times in milliseconds but `tstamp`, which is in hundredths of a second since boot.
-const inet6CacheInfo = struct(16, { maxReassembly: [0, u32], tstamp: [4, u32], reachableTime: [8, u32], retransTime: [12, u32] });
+const inet6CacheInfo = struct(16, {
+  maxReassembly: [0, u32],
+  tstamp: [4, u32],
+  reachableTime: [8, u32],
+  retransTime: [12, u32],
+});
 
 const inetAttributes = attributes({
   // One value per devconf entry, in the order of linux/ip.h (IPV4_DEVCONF_FORWARDING is the first).
@@ -35,3 +40,6 @@ export const addressFamilies = attributes({
   inet: [AF_INET, 'AF_INET', inetAttributes],
   inet6: [AF_INET6, 'AF_INET6', inet6Attributes],
 });
+
+/** For readers of links: of all this, only how link-local addresses come about. */
+export const linkAddressFamilies = addressFamilies.only({ inet6: inet6Attributes.only({ addrGenMode: true }) });

@@ -3,23 +3,12 @@
  * shares.
  */
 import { attributes } from '../../netlink/attributes.js';
-import {
-  bool8,
-  bytes,
-  mac,
-  named,
-  repeated,
-  s32,
-  text,
-  u8,
-  u16,
-  u32,
-} from '../../netlink/codec.js';
+import { bool8, bytes, mac, named, repeated, s32, text, u8, u16, u32 } from '../../netlink/codec.js';
 import { family } from '../../netlink/message.js';
 import { struct } from '../../netlink/struct.js';
 import { addressFamilies } from './af-spec.js';
-import { linkInfo } from './info.js';
 import { bridgePortAttributes } from './bridge-port.js';
+import { linkInfo } from './info.js';
 import { linkStatistics } from './stats.js';
 
 /** Longest name of a link, IFNAMSIZ less its NUL, and of an alternative name (ALTIFNAMSIZ less its NUL). */
@@ -85,7 +74,8 @@ export const linkAttributes = attributes({
   linkMode: [17, 'IFLA_LINKMODE', named(u8, { default: 0, dormant: 1, testing: 2 })],
   info: [18, 'IFLA_LINKINFO', linkInfo],
   netnsPid: [19, 'IFLA_NET_NS_PID', u32],
-  alias: [20, 'IFLA_IFALIAS', text(255, 'IFALIASZ')],
+  // Without NUL: a payload of no bytes takes the alias away.
+  alias: [20, 'IFLA_IFALIAS', text(255, 'IFALIASZ', { terminated: false })],
   virtualFunctions: [21, 'IFLA_NUM_VF', u32],
   virtualFunctionList: [22, 'IFLA_VFINFO_LIST', bytes],
   stats: [23, 'IFLA_STATS64', linkStatistics],

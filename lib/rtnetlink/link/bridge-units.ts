@@ -8,7 +8,8 @@ const MILLISECONDS_PER_TICK = 10;
 
 function toTicks(milliseconds: number, field: string): number {
   if (typeof milliseconds !== 'number') throw wrongType(field, 'a number of milliseconds', milliseconds);
-  if (!(milliseconds >= 0) || !Number.isFinite(milliseconds)) throw outOfRange(field, milliseconds, '0 or more milliseconds');
+  if (!(milliseconds >= 0) || !Number.isFinite(milliseconds))
+    throw outOfRange(field, milliseconds, '0 or more milliseconds');
   return Math.round(milliseconds / MILLISECONDS_PER_TICK);
 }
 

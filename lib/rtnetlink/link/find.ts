@@ -33,7 +33,7 @@ export interface ListLinksOptions extends GetLinkOptions {
   readonly group?: number | undefined;
 }
 
-/** RTEXT_FILTER_SKIP_STATS (linux/rtnetlink.h): counters are most of what a link costs the kernel. */
+/** RTEXT_FILTER_SKIP_STATS (linux/rtnetlink.h): leaves out the counters of IPv6 and AF_INET. */
 const SKIP_STATS = 1 << 3;
 
 /**
@@ -75,7 +75,7 @@ export const listLinks = call('listLinks', function* (options: ListLinksOptions 
       // What old kernels do not filter is filtered here.
       decode: (input, start, end, type) => {
         if (type !== RTM.NEWLINK) return undefined;
-        const link = decodeLink(netns, input, start, end);
+        const link = decodeLink(netns, input, start, end, stats);
         return wanted(link) ? link : undefined;
       },
     }),
@@ -94,7 +94,7 @@ export function getLinkRequest(netns: Netns, ref: LinkRef, { stats }: GetLinkOpt
       ...(typeof index === 'string' && (Buffer.byteLength(index) <= NAME_LIMIT ? { name: index } : { altName: index })),
     },
     decode: (input: ByteReader, start, end, type) =>
-      type === RTM.NEWLINK ? decodeLink(netns, input, start, end) : undefined,
+      type === RTM.NEWLINK ? decodeLink(netns, input, start, end, stats) : undefined,
     context: { link: typeof ref === 'object' ? ref.name : ref },
   });
 }
@@ -127,7 +127,8 @@ export function checkLinkRef(ref: unknown, field: string): asserts ref is LinkRe
   if (typeof ref === 'string') {
     if (ref === '') throw invalidValue(field, ref, 'is no name of a link');
     const size = Buffer.byteLength(ref);
-    if (size > ALT_NAME_LIMIT) throw invalidValue(field, ref, `is ${size} bytes; the kernel allows ${ALT_NAME_LIMIT} (ALTIFNAMSIZ)`);
+    if (size > ALT_NAME_LIMIT)
+      throw invalidValue(field, ref, `is ${size} bytes; the kernel allows ${ALT_NAME_LIMIT} (ALTIFNAMSIZ)`);
   } else if (typeof ref === 'number') {
     if (!Number.isInteger(ref) || ref <= 0 || ref > 0x7fffffff) throw outOfRange(field, ref, 'an index, 1 or more');
   } else if (typeof ref !== 'object' || ref === null || !('index' in ref) || !('netns' in ref)) {

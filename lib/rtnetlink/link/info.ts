@@ -2,7 +2,7 @@
  * IFLA_LINKINFO: the kind of a link, and a nest whose table the kind decides. The same for the kind of its
  * master, with what the master keeps of it.
  */
-import { type Decoded, type Entries, attributes, attributesIn } from '../../netlink/attributes.js';
+import { attributes, attributesIn, type Decoded, type Entries } from '../../netlink/attributes.js';
 import type { ByteReader } from '../../netlink/bytes.js';
 import { bytes, type Codec, text } from '../../netlink/codec.js';
 import { bridgePortAttributes } from './bridge-port.js';
@@ -25,10 +25,23 @@ const outline = attributes({
 });
 
 type Table = Codec<Record<string, unknown>>;
+
+// Users say a kind's options beside the link's own (`createVxlan({ name, vni })`), so errors name them so.
+const named = (codec: Table, field: string): Table => ({
+  ...codec,
+  nested: true,
+  encode: (out, value) => codec.encode(out, value, field),
+  decode: (input, start, end) => codec.decode(input, start, end),
+  path: (input, start, end, target) => codec.path?.(input, start, end, target),
+  missing: (input, start, end, type, nest) => codec.missing?.(input, start, end, type, nest),
+});
+
 const slaveTable = (kind: string | undefined): Table | undefined =>
-  kind === 'bridge' ? (bridgePortAttributes as Table) : undefined;
-const dataTable = (kind: string | undefined): Table | undefined =>
-  kind === undefined ? undefined : (kindNamed(kind)?.data as Table | undefined);
+  kind === 'bridge' ? named(bridgePortAttributes as Table, 'bridgePort') : undefined;
+const dataTable = (kind: string | undefined): Table | undefined => {
+  const definition = kind === undefined ? undefined : kindNamed(kind);
+  return definition && named(definition.data as Table, '');
+};
 
 export interface LinkInfo {
   kind?: string | undefined;
@@ -73,8 +86,7 @@ function tableIn(input: ByteReader, start: number, end: number): ReturnType<type
 export const linkInfo: Codec<LinkInfo> = {
   minimum: 0,
   nested: true,
-  encode: (out, value, field) =>
-    cachedTable(value.kind, value.slaveKind).encode(out, value as Decoded<Entries>, field),
+  encode: (out, value) => cachedTable(value.kind, value.slaveKind).encode(out, value as Decoded<Entries>, ''),
   decode: (input, start, end) => tableIn(input, start, end).decode(input, start, end) as LinkInfo,
   path: (input, start, end, target) => tableIn(input, start, end).path(input, start, end, target),
   missing: (input, start, end, type, nest) => tableIn(input, start, end).missing(input, start, end, type, nest),

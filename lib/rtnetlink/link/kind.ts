@@ -3,6 +3,7 @@
  * in the type `LinkKinds`. Everything else finds it here.
  */
 import type { AttributeTable, Entries } from '../../netlink/attributes.js';
+import type { MtuRange } from './options.js';
 
 /**
  * The options of each kind, by its name in the kernel. Each file in `kinds/` adds its own line.
@@ -24,6 +25,12 @@ export interface KindDefinition<S extends Entries = Entries> {
   /** The table of IFLA_INFO_DATA. */
   readonly data: AttributeTable<S>;
   readonly parent: ParentNeed;
+  /** Field of `data` that holds the parent's index, where IFLA_LINK does not. */
+  readonly parentField?: string;
+  /** Made in pairs: `data` has the other end as `peer`. */
+  readonly peer?: true;
+  /** MTUs that it can have, where they are not Ethernet's. */
+  readonly mtu?: MtuRange;
   /** Checks what the kernel would refuse with a bare EINVAL. Throws an argument error. */
   readonly check?: (options: Readonly<Record<string, unknown>>) => void;
   /** Options of the public spec that stand for other attributes (`remote` for an IPv4 or an IPv6 one). */

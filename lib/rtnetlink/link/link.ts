@@ -1,14 +1,14 @@
 /** A link as users see it, from a message of the kernel. */
-import type { Decoded } from '../../netlink/attributes.js';
+
+import type { UnknownAttribute } from '../../netlink/attributes.js';
 import type { ByteReader } from '../../netlink/bytes.js';
 import { align4 } from '../../netlink/bytes.js';
 import type { Netns } from '../../netns/netns.js';
-import type { UnknownAttribute } from '../../netlink/attributes.js';
-import type { AddrGenMode } from './af-spec.js';
+import { type AddrGenMode, linkAddressFamilies } from './af-spec.js';
 import { ifinfomsg, linkAttributes, type OPERATIONAL_STATES } from './attributes.js';
 import type { BridgePortAttributes } from './bridge-port.js';
-import { kindNamed, type LinkKinds } from './kind.js';
 import type { LinkInfo } from './info.js';
+import { kindNamed, type LinkKinds } from './kind.js';
 import type { LinkStatistics } from './stats.js';
 
 /** Flags of a link (linux/if.h). `up` is what was asked for, `running` and `lower-up` what the device says. */
@@ -111,56 +111,92 @@ export type LinkOf<K extends keyof LinkKinds> = Link & {
 export const isKind = <K extends Extract<keyof LinkKinds, string>>(link: Link, kind: K): link is LinkOf<K> =>
   link.kind === kind;
 
-type Attributes = Decoded<typeof linkAttributes.entries>;
+const SHOWN = {
+  mac: true,
+  broadcast: true,
+  name: true,
+  mtu: true,
+  parent: true,
+  qdisc: true,
+  master: true,
+  bridgePort: true,
+  txQueueLength: true,
+  operState: true,
+  info: true,
+  alias: true,
+  addressFamilies: linkAddressFamilies,
+  group: true,
+  promiscuity: true,
+  txQueues: true,
+  rxQueues: true,
+  carrier: true,
+  parentNetnsId: true,
+  gsoMaxSize: true,
+  minMtu: true,
+  maxMtu: true,
+  properties: true,
+  permanentMac: true,
+  groMaxSize: true,
+} as const;
+
+// Much of what the kernel tells of a link nobody asked for. Counters are a third of it, and the kernel sends
+// them in any case; to decode them only when asked for makes reading a link twice as fast.
+const withoutStats = linkAttributes.only(SHOWN);
+const withStats = linkAttributes.only({ ...SHOWN, stats: true });
+
+type Attributes = ReturnType<typeof withStats.decode>;
 
 /** Reads an RTM_NEWLINK, from behind its nlmsghdr. */
-export function decodeLink(netns: Netns, input: ByteReader, start: number, end: number): Link {
+export function decodeLink(netns: Netns, input: ByteReader, start: number, end: number, stats = false): Link {
   const header = ifinfomsg.decode(input, start, Math.min(end, start + ifinfomsg.size));
-  const attributes = linkAttributes.decode(input, start + align4(ifinfomsg.size), end);
-  return toLink(netns, header, attributes);
+  const table = stats ? withStats : withoutStats;
+  return toLink(netns, header, table.decode(input, start + align4(ifinfomsg.size), end));
 }
 
 function toLink(netns: Netns, header: ReturnType<typeof ifinfomsg.decode>, attributes: Attributes): Link {
-  const { info, addressFamilies } = attributes;
-  const link: Record<string, unknown> = {
+  const { info, bridgePort = info?.slaveKind === 'bridge' ? info.slaveData : undefined } = attributes;
+  const link: Writable<Link> = {
     netns,
     index: header.index,
     name: attributes.name ?? '',
-    kind: info?.kind,
     type: HARDWARE_TYPES.get(header.type) ?? String(header.type),
     up: (header.flags & LINK_FLAGS.up) !== 0,
     carrier: attributes.carrier ?? (header.flags & LINK_FLAGS['lower-up']) !== 0,
     operState: attributes.operState ?? 'unknown',
     flags: flagsIn(header.flags),
     mtu: attributes.mtu ?? 0,
-    minMtu: attributes.minMtu,
-    // The kernel says 0 for "no limit".
-    maxMtu: attributes.maxMtu || undefined,
-    mac: attributes.mac || undefined,
-    broadcast: attributes.broadcast || undefined,
-    permanentMac: attributes.permanentMac,
-    master: attributes.master || undefined,
-    parent: attributes.parent || undefined,
-    parentNetnsId: attributes.parentNetnsId,
     group: attributes.group ?? 0,
-    alias: attributes.alias,
     altNames: attributes.properties?.altNames ?? NONE,
-    qdisc: attributes.qdisc,
-    txQueueLength: attributes.txQueueLength,
-    txQueues: attributes.txQueues,
-    rxQueues: attributes.rxQueues,
-    promiscuity: attributes.promiscuity,
-    addrGenMode: addressFamilies?.inet6?.addrGenMode,
-    gsoMaxSize: attributes.gsoMaxSize,
-    groMaxSize: attributes.groMaxSize,
-    data: dataOf(info),
-    bridgePort: attributes.bridgePort ?? (info?.slaveKind === 'bridge' ? info.slaveData : undefined),
-    stats: attributes.stats,
-    unknown: attributes.unknown,
   };
-  for (const field in link) if (link[field] === undefined) delete link[field];
-  return Object.freeze(link) as unknown as Link;
+  if (info?.kind !== undefined) link.kind = info.kind;
+  if (attributes.mac) link.mac = attributes.mac;
+  if (attributes.broadcast) link.broadcast = attributes.broadcast;
+  if (attributes.permanentMac !== undefined) link.permanentMac = attributes.permanentMac;
+  if (attributes.minMtu !== undefined) link.minMtu = attributes.minMtu;
+  // The kernel says 0 for "no limit", and for "none".
+  if (attributes.maxMtu) link.maxMtu = attributes.maxMtu;
+  if (attributes.master) link.master = attributes.master;
+  if (attributes.parent) link.parent = attributes.parent;
+  if (attributes.parentNetnsId !== undefined) link.parentNetnsId = attributes.parentNetnsId;
+  if (attributes.alias !== undefined) link.alias = attributes.alias;
+  if (attributes.qdisc !== undefined) link.qdisc = attributes.qdisc;
+  if (attributes.txQueueLength !== undefined) link.txQueueLength = attributes.txQueueLength;
+  if (attributes.txQueues !== undefined) link.txQueues = attributes.txQueues;
+  if (attributes.rxQueues !== undefined) link.rxQueues = attributes.rxQueues;
+  if (attributes.promiscuity !== undefined) link.promiscuity = attributes.promiscuity;
+  const addrGenMode = attributes.addressFamilies?.inet6?.addrGenMode;
+  if (addrGenMode !== undefined) link.addrGenMode = addrGenMode;
+  if (attributes.gsoMaxSize !== undefined) link.gsoMaxSize = attributes.gsoMaxSize;
+  if (attributes.groMaxSize !== undefined) link.groMaxSize = attributes.groMaxSize;
+  const data = dataOf(info);
+  if (data !== undefined) link.data = data;
+  if (bridgePort !== undefined) link.bridgePort = bridgePort;
+  if (attributes.stats !== undefined) link.stats = attributes.stats;
+  if (attributes.unknown !== undefined) link.unknown = attributes.unknown;
+  return Object.freeze(link);
 }
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 const NONE: readonly string[] = Object.freeze([]);
 

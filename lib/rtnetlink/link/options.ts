@@ -3,8 +3,8 @@
  */
 import { parseMac } from '../../addressing/mac.js';
 import { invalidValue, outOfRange, wrongType } from '../../errors.js';
-import { checkInteger } from '../../netlink/codec.js';
 import type { Decoded } from '../../netlink/attributes.js';
+import { checkInteger } from '../../netlink/codec.js';
 import type { AddrGenMode } from './af-spec.js';
 import { type ifinfomsg, type linkAttributes, NAME_LIMIT } from './attributes.js';
 import type { BridgePortOptions } from './bridge-port.js';
@@ -56,7 +56,8 @@ export function checkLinkName(name: unknown, field = 'name'): asserts name is st
   if (typeof name !== 'string') throw wrongType(field, 'a string', name);
   const size = Buffer.byteLength(name);
   if (size === 0) throw invalidValue(field, name, 'must not be empty');
-  if (size > NAME_LIMIT) throw invalidValue(field, name, `is ${size} bytes; the kernel allows ${NAME_LIMIT} (IFNAMSIZ)`);
+  if (size > NAME_LIMIT)
+    throw invalidValue(field, name, `is ${size} bytes; the kernel allows ${NAME_LIMIT} (IFNAMSIZ)`);
   if (name === '.' || name === '..') throw invalidValue(field, name, 'is no name of a link');
   const bad = /[/:\s\0]/.exec(name);
   if (bad) throw invalidValue(field, name, `must not contain ${JSON.stringify(bad[0])}`);
@@ -110,7 +111,11 @@ export function commonAttributes(options: LinkOptions): Decoded<typeof linkAttri
  * The attributes that the kernel only takes for a link that exists: rtnl_create_link() in
  * net/core/rtnetlink.c passes over them.
  */
-export function lateAttributes({ alias, addrGenMode, bridgePort }: LinkOptions): Decoded<typeof linkAttributes.entries> {
+export function lateAttributes({
+  alias,
+  addrGenMode,
+  bridgePort,
+}: LinkOptions): Decoded<typeof linkAttributes.entries> {
   return {
     alias,
     addressFamilies: addrGenMode === undefined ? undefined : { inet6: { addrGenMode } },

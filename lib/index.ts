@@ -1,0 +1,45 @@
+/**
+ * netloom: Linux network virtualization. Every function but `currentNetns` and those that wait by nature gives
+ * a promise; `netloom/sync` has the same functions, synchronous.
+ *
+ * @packageDocumentation
+ */
+export { DumpInterruptedError, NetlinkError } from './errors.js';
+export type { UnknownAttribute } from './netlink/attributes.js';
+export {
+  createNetns,
+  deleteNetns,
+  listNetns,
+  type NetnsEntry,
+  type NetnsSource,
+  openNetns,
+} from './netns/calls.js';
+export { currentNetns, Netns } from './netns/netns.js';
+export type { Call, CallOptions } from './operation.js';
+export type { Address, AddressFlag, AddressSpec, SettableAddressFlag } from './rtnetlink/address/address.js';
+export {
+  addAddress,
+  deleteAddress,
+  type ListAddressesOptions,
+  listAddresses,
+  replaceAddress,
+} from './rtnetlink/address/calls.js';
+export * from './rtnetlink/kinds/index.js';
+export type { AddrGenMode } from './rtnetlink/link/af-spec.js';
+export type { BridgePortAttributes, BridgePortOptions } from './rtnetlink/link/bridge-port.js';
+export { createLink, type LinkSpec, type NewLinkOptions } from './rtnetlink/link/create.js';
+export { type DeleteLinkOptions, deleteLink, deleteLinks } from './rtnetlink/link/delete.js';
+export {
+  type GetLinkOptions,
+  getLink,
+  type LinkRef,
+  type ListLinksOptions,
+  listLinks,
+  type NetnsOptions,
+} from './rtnetlink/link/find.js';
+export type { LinkKind, LinkKinds } from './rtnetlink/link/kind.js';
+export { isKind, type Link, type LinkFlag, type LinkOf } from './rtnetlink/link/link.js';
+export type { LinkOptions } from './rtnetlink/link/options.js';
+export { type CommonChanges, type LinkChanges, type MoveOptions, moveToNetns, setLink } from './rtnetlink/link/set.js';
+export type { LinkStatistics } from './rtnetlink/link/stats.js';
+export type { Scope } from './rtnetlink/scope.js';

@@ -1,0 +1,238 @@
+/** Making, opening, listing and removing namespaces. Names live in /run/netns, as for `ip netns`. */
+import { type Dirent, readdirSync, statfsSync, statSync } from 'node:fs';
+import { readdir, stat, statfs } from 'node:fs/promises';
+import { invalidValue, outOfRange, wrongType } from '../errors.js';
+import { native } from '../native/load.js';
+import { both, type CallOptions, call, type Effect, type Operation, perform } from '../operation.js';
+import { Netns } from './netns.js';
+
+/** NETNS_RUN_DIR of iproute2. */
+const DIRECTORY = '/run/netns';
+/** NSFS_MAGIC (linux/magic.h): what a mounted namespace is a file of. */
+const NSFS_MAGIC = 0x6e736673;
+/** NAME_MAX (linux/limits.h). */
+const NAME_LIMIT = 255;
+
+/** What `openNetns` takes: a name under /run/netns, or where else a namespace is to be found. */
+export type NetnsSource =
+  | string
+  | { readonly path: string }
+  /** The namespace of a running process. */
+  | { readonly pid: number }
+  /** A descriptor of a namespace, which stays the caller's. */
+  | { readonly fd: number };
+
+/** A named namespace, as a list shows it. */
+export interface NetnsEntry {
+  readonly name: string;
+  readonly path: string;
+  /** The namespace's number; absent for a name that no namespace is mounted on any more. */
+  readonly id?: number;
+}
+
+/**
+ * Makes a network namespace. With a name it appears under /run/netns and stays until it is deleted,
+ * interchangeable with `ip netns`; without one it lives as long as its handle. The new namespace has one
+ * link, `lo`, which is down.
+ *
+ * `ip netns add NAME`
+ *
+ * @throws ERR_INVALID_ARG_VALUE for a name that cannot be one, EEXIST if it is taken, EPERM without
+ * CAP_SYS_ADMIN. Nothing is left of a call that failed.
+ */
+export const createNetns = call('createNetns', function* (name?: string, _options: CallOptions = {}): Operation<Netns> {
+  if (name !== undefined) checkNetnsName(name);
+  const handle = yield* perform(
+    both(
+      () => native.unshareNetns(),
+      () => native.unshareNetnsAsync(),
+      closeIt,
+    ),
+  );
+  if (name === undefined) return new Netns(handle);
+  try {
+    const { fd } = handle;
+    yield* perform(
+      both(
+        () => native.bindNetns(DIRECTORY, name, fd),
+        () => native.bindNetnsAsync(DIRECTORY, name, fd),
+        () => perform(unbind(name)),
+      ),
+    );
+  } catch (error) {
+    handle.close();
+    throw explain(error, 'name', name);
+  }
+  return new Netns(handle, name);
+});
+
+// biome-ignore lint/correctness/useYield: an undo is an operation, also where it has nothing to wait for
+function* closeIt(handle: { close(): void }): Operation<void> {
+  handle.close();
+}
+
+/**
+ * Opens a namespace: by its name under /run/netns, by the path of a namespace file, by the id of a process
+ * that is in it, or by a descriptor (which is duplicated).
+ *
+ * `ip netns exec NAME ...`, `nsenter --net=PATH ...`
+ *
+ * @throws ENOENT if there is none, ESRCH for a process that is gone, ERR_INVALID_ARG_VALUE for a path that is
+ * no network namespace.
+ */
+export const openNetns = call(
+  'openNetns',
+  function* (source: NetnsSource, _options: CallOptions = {}): Operation<Netns> {
+    if (typeof source === 'string') {
+      checkNetnsName(source);
+      return yield* openPath(`${DIRECTORY}/${source}`, 'name', source, source);
+    }
+    if (typeof source !== 'object' || source === null) {
+      throw wrongType('source', 'a name, or an object with path, pid or fd', source);
+    }
+    if ('path' in source) {
+      const { path } = source;
+      if (typeof path !== 'string') throw wrongType('path', 'a string', path);
+      if (path === '' || path.includes('\0')) throw invalidValue('path', path, 'is no path');
+      return yield* openPath(path, 'path', path, nameIn(path));
+    }
+    if ('pid' in source) {
+      const { pid } = source;
+      if (!Number.isInteger(pid) || pid <= 0) throw outOfRange('pid', pid, 'the id of a process, 1 or more');
+      return yield* openPath(`/proc/${pid}/ns/net`, 'pid', pid);
+    }
+    const { fd } = source;
+    if (!Number.isInteger(fd) || fd < 0) throw outOfRange('fd', fd, 'a descriptor, 0 or more');
+    try {
+      return new Netns(native.duplicateNetns(fd));
+    } catch (error) {
+      throw explain(error, 'fd', fd);
+    }
+  },
+);
+
+function* openPath(path: string, field: string, value: unknown, name?: string): Operation<Netns> {
+  try {
+    const handle = yield* perform(
+      both(
+        () => native.openNetns(path),
+        () => native.openNetnsAsync(path),
+        closeIt,
+      ),
+    );
+    return new Netns(handle, name);
+  } catch (error) {
+    throw explain(error, field, value);
+  }
+}
+
+/** Says which argument a failed open was about. */
+function explain(error: unknown, field: string, value: unknown): unknown {
+  if (!(error instanceof Error) || !('code' in error)) return error;
+  if ('syscall' in error && error.syscall === 'NS_GET_NSTYPE')
+    return invalidValue(field, value, 'is no network namespace');
+  if (error.code === 'EBADF') return invalidValue(field, value, 'is no open descriptor');
+  if (error.code === 'ENOENT' && field === 'name') error.message += `; no namespace is called ${JSON.stringify(value)}`;
+  if (error.code === 'EEXIST') error.message += `; the name ${JSON.stringify(value)} is taken`;
+  if (error.code === 'ENOENT' && field === 'pid') error.message += `; no process has the id ${value}`;
+  return error;
+}
+
+const nameIn = (path: string): string | undefined => {
+  const name = /^(?:\/var)?\/run\/netns\/([^/]+)$/.exec(path)?.[1];
+  return name === '.' || name === '..' ? undefined : name;
+};
+
+/**
+ * The named namespaces, by name.
+ *
+ * `ip netns list`
+ */
+export const listNetns = call('listNetns', function* (_options: CallOptions = {}): Operation<NetnsEntry[]> {
+  const files = yield* perform(readDirectory);
+  const entries: NetnsEntry[] = [];
+  for (const name of files.map(({ name }) => name).sort()) {
+    const path = `${DIRECTORY}/${name}`;
+    const id = yield* perform(namespaceId(path));
+    if (id !== null) entries.push({ name, path, ...(id !== undefined && { id }) });
+  }
+  return entries;
+});
+
+const readDirectory: Effect<Dirent[]> = both(
+  () => absentAs([], () => readdirSync(DIRECTORY, { withFileTypes: true })),
+  () => absentLater([], readdir(DIRECTORY, { withFileTypes: true })),
+);
+
+// null: gone since the directory was read; undefined: there, but nothing is mounted on it.
+const namespaceId = (path: string): Effect<number | undefined | null> =>
+  both(
+    () => absentAs(null, () => (statfsSync(path).type === NSFS_MAGIC ? statSync(path).ino : undefined)),
+    () =>
+      absentLater(
+        null,
+        statfs(path).then(({ type }) => (type === NSFS_MAGIC ? stat(path).then(({ ino }) => ino) : undefined)),
+      ),
+  );
+
+const isAbsent = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT';
+
+function absentAs<T, U>(otherwise: U, read: () => T): T | U {
+  try {
+    return read();
+  } catch (error) {
+    if (isAbsent(error)) return otherwise;
+    throw error;
+  }
+}
+
+const absentLater = <T, U>(otherwise: U, reading: Promise<T>): Promise<T | U> =>
+  reading.catch((error: unknown) => {
+    if (isAbsent(error)) return otherwise;
+    throw error;
+  });
+
+/**
+ * Removes a namespace's name, and closes the handle where one was given. The namespace itself goes when
+ * nothing refers to it any more: no process in it, no open handle, no other mount.
+ *
+ * `ip netns delete NAME`
+ *
+ * @throws ENOENT if there is no such name.
+ */
+export const deleteNetns = call(
+  'deleteNetns',
+  function* (
+    netns: string | Netns,
+    { ifExists = false }: CallOptions & { readonly ifExists?: boolean } = {},
+  ): Operation<void> {
+    const name = netns instanceof Netns ? netns.name : netns;
+    if (name !== undefined) {
+      checkNetnsName(name);
+      try {
+        yield* perform(unbind(name));
+      } catch (error) {
+        if (!ifExists || !isAbsent(error)) throw explain(error, 'name', name);
+      }
+    }
+    if (netns instanceof Netns) netns.close();
+  },
+);
+
+const unbind = (name: string): Effect<void> =>
+  both(
+    () => native.unbindNetns(DIRECTORY, name),
+    () => native.unbindNetnsAsync(DIRECTORY, name),
+  );
+
+/** A name becomes a file in /run/netns, so it must be one file name and nothing else. */
+export function checkNetnsName(name: unknown, field = 'name'): asserts name is string {
+  if (typeof name !== 'string') throw wrongType(field, 'a string', name);
+  if (name === '') throw invalidValue(field, name, 'must not be empty');
+  if (name === '.' || name === '..') throw invalidValue(field, name, 'is no name for a namespace');
+  if (name.includes('/')) throw invalidValue(field, name, "must not contain '/'");
+  if (name.includes('\0')) throw invalidValue(field, name, 'must not contain NUL');
+  const size = Buffer.byteLength(name);
+  if (size > NAME_LIMIT)
+    throw invalidValue(field, name, `is ${size} bytes; a file name holds ${NAME_LIMIT} (NAME_MAX)`);
+}

@@ -1,0 +1,176 @@
+/** Changing links: `setLink` and `moveToNetns`. */
+import { invalidValue, wrongType } from '../../errors.js';
+import { makeRequest, type Request } from '../../netlink/message.js';
+import { exchange, request, valuesOf } from '../../netlink/request.js';
+import { type Netns, netnsOf } from '../../netns/netns.js';
+import { type CallOptions, call, type Operation, perform } from '../../operation.js';
+import { RTM } from '../types.js';
+import { linkFamily } from './attributes.js';
+import { getLinkRequest, indexOf, type LinkRef, type NetnsOptions, netnsOfLink } from './find.js';
+import { altNamesRequest, changeLinkRequest } from './finish.js';
+import { kindNamed, kindNames, type LinkKinds } from './kind.js';
+import { LINK_FLAGS, type Link } from './link.js';
+import { checkLinkName, checkMtu, checkUnicastMac, type LinkOptions } from './options.js';
+
+/** What may change on any link. What is absent stays as it is. */
+export interface CommonChanges extends LinkOptions {
+  readonly name?: string | undefined;
+  /** The bridge, bond or VRF that it becomes a port of; null: of none. */
+  readonly master?: LinkRef | null | undefined;
+  /** All alternative names: those that are missing are added, the others removed. */
+  readonly altNames?: readonly string[] | undefined;
+}
+
+/** Changes to a link; with its `kind` named, to the options of the kind too. */
+export type LinkChanges =
+  | (CommonChanges & { readonly kind?: undefined })
+  | { [K in keyof LinkKinds]: CommonChanges & { readonly kind: K } & Partial<LinkKinds[K]> }[keyof LinkKinds];
+
+/**
+ * Changes a link, and tells how it then is.
+ *
+ * `ip link set dev NAME up mtu 1400 master br0`, `bridge link set dev NAME hairpin on`,
+ * `ip link set dev NAME type bridge vlan_filtering 1`
+ *
+ * The kernel makes the changes one after the other; where it refuses one, those before it are done.
+ */
+export const setLink = call(
+  'setLink',
+  function* (ref: LinkRef, changes: LinkChanges, options: NetnsOptions = {}): Operation<Link> {
+    if (typeof changes !== 'object' || changes === null) throw wrongType('changes', 'an object', changes);
+    const { name, altNames, mtu, mac } = changes;
+    if (name !== undefined) checkLinkName(name);
+    checkUnicastMac(mac);
+    const netns = netnsOfLink(ref, options.netns);
+    const known = yield* lookUp(netns, ref, mtu !== undefined || altNames !== undefined);
+    const { index } = known;
+    const label = known.link?.name ?? index;
+    if (known.link) checkMtu(mtu, { least: known.link.minMtu ?? 0, most: known.link.maxMtu ?? 0x7fffffff });
+    const master = typeof changes.master === 'object' && changes.master === null ? 0 : changes.master;
+    const masterIndex = master === undefined || master === 0 ? master : yield* indexOf(netns, master, 'master');
+
+    const replies = yield* perform(
+      exchange(netns, [
+        ...changeRequests(index, label, changes, masterIndex),
+        ...(altNames && known.link ? altNameRequests(known.link, altNames) : []),
+        getLinkRequest(netns, index),
+      ]),
+    );
+    for (const reply of replies) valuesOf(reply);
+    return valuesOf(replies.at(-1))[0] as Link;
+  },
+);
+
+interface Known {
+  readonly index: number;
+  readonly link?: Link;
+}
+
+/** The index, and a snapshot where there is one or the call needs it. */
+function* lookUp(netns: Netns, ref: LinkRef, needed: boolean): Operation<Known> {
+  if (typeof ref === 'object') {
+    if (!needed) return { index: ref.index, link: ref };
+  } else if (typeof ref === 'number' && !needed) {
+    return { index: ref };
+  }
+  const [link] = yield* request(netns, getLinkRequest(netns, ref));
+  return { index: (link as Link).index, link: link as Link };
+}
+
+function changeRequests(
+  index: number,
+  label: string | number,
+  changes: LinkChanges,
+  master: number | undefined,
+): Request[] {
+  const { bridgePort, kind, name, ...rest } = changes;
+  const info = kind === undefined ? undefined : { kind, data: dataChanges(kind, rest) };
+  // A port's options can only follow its becoming a port.
+  const first = changeLinkRequest(index, label, rest, { name, master, ...(info && { info }) });
+  return bridgePort === undefined ? [first] : [first, changeLinkRequest(index, label, { bridgePort })];
+}
+
+const COMMON: ReadonlySet<string> = new Set<keyof CommonChanges>([
+  'name',
+  'master',
+  'altNames',
+  'up',
+  'mtu',
+  'mac',
+  'broadcast',
+  'alias',
+  'group',
+  'txQueueLength',
+  'promiscuous',
+  'allMulticast',
+  'multicast',
+  'arp',
+  'addrGenMode',
+  'bridgePort',
+  'gsoMaxSize',
+  'gsoMaxSegments',
+  'groMaxSize',
+]);
+
+function dataChanges(kind: string, changes: object): Record<string, unknown> {
+  const definition = kindNamed(kind);
+  if (!definition) throw invalidValue('kind', kind, `is none of ${kindNames().join(', ')}`);
+  const own = Object.fromEntries(
+    Object.entries(changes).filter(([option, value]) => !COMMON.has(option) && value !== undefined),
+  );
+  return definition.toData ? definition.toData(own) : own;
+}
+
+function altNameRequests(link: Link, wanted: readonly string[]): Request[] {
+  const { index, name, altNames } = link;
+  const added = wanted.filter((altName) => !altNames.includes(altName));
+  const removed = altNames.filter((altName) => !wanted.includes(altName));
+  return [
+    ...(removed.length > 0 ? [altNamesRequest(RTM.DELLINKPROP, index, name, removed)] : []),
+    ...(added.length > 0 ? [altNamesRequest(RTM.NEWLINKPROP, index, name, added)] : []),
+  ];
+}
+
+export interface MoveOptions extends CallOptions {
+  /** The name that it gets there; its own if absent. */
+  readonly name?: string | undefined;
+  /** Up at once; a link that moves is down otherwise. */
+  readonly up?: boolean | undefined;
+}
+
+/**
+ * Moves a link to another namespace, renames it there and brings it up, all in one request. The link loses
+ * its addresses and routes, and its index changes where another link has it already.
+ *
+ * `ip link set dev LINK netns NS name NAME up`
+ *
+ * @returns the link as it is in its new namespace.
+ * @throws NetlinkError EEXIST if the name is taken there, EINVAL for links that cannot move (`lo`, bridges on
+ * some kernels).
+ */
+export const moveToNetns = call(
+  'moveToNetns',
+  function* (ref: LinkRef, to: Netns, options: MoveOptions = {}): Operation<Link> {
+    const { name, up } = options;
+    if (name !== undefined) checkLinkName(name);
+    const from = netnsOfLink(ref, undefined);
+    if (to === undefined) throw wrongType('netns', 'a Netns (from createNetns or openNetns)', to);
+    const target = netnsOf(to);
+    const link = typeof ref === 'object' ? ref : ((yield* request(from, getLinkRequest(from, ref)))[0] as Link);
+    yield* request(
+      from,
+      makeRequest(linkFamily, {
+        type: RTM.NEWLINK,
+        name: 'RTM_NEWLINK',
+        header: {
+          index: link.index,
+          ...(up !== undefined && { flags: up ? LINK_FLAGS.up : 0, change: LINK_FLAGS.up }),
+        },
+        attributes: { netnsFd: target.fd, name: name ?? link.name },
+        context: { link: link.name },
+      }),
+    );
+    const [moved] = yield* request(target, getLinkRequest(target, name ?? link.name));
+    return moved as Link;
+  },
+);
