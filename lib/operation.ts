@@ -10,8 +10,11 @@ import { nameCall } from './errors.js';
 /** One wait. */
 export interface Effect<T> {
   now(): T;
-  /** Calls one of the two, exactly once, never before `later` has returned. Returns how to give up waiting. */
-  later(done: (value: T) => void, failed: (error: unknown) => void): void;
+  /**
+   * Calls one of the two, exactly once, never before `later` has returned. May return a function that
+   * withdraws what has not begun yet, and tells whether it could; `done` is called in any case.
+   */
+  later(done: (value: T) => void, failed: (error: unknown) => void): (() => boolean) | undefined;
   /**
    * Takes back what the effect made. Run where the call was aborted while the effect was under way, so that
    * an aborted `create...` leaves nothing behind.
@@ -47,6 +50,7 @@ export function both<T>(now: () => T, promised: () => Promise<T>, undo?: (value:
     now,
     later: (done, failed) => {
       promised().then(done, failed);
+      return undefined;
     },
     ...(undo && { undo }),
   };
@@ -56,7 +60,12 @@ export function both<T>(now: () => T, promised: () => Promise<T>, undo?: (value:
 export function call<A extends unknown[], R>(name: string, steps: (...args: A) => Operation<R>): Call<A, R> {
   const asynchronous = (...args: A): Promise<R> =>
     new Promise((resolve, reject) => {
-      drive(steps(...args), signalOf(args), resolve, (error) => reject(nameCall(error, name)));
+      const run = new Run(name, signalOf(args), resolve, reject);
+      try {
+        run.start(steps(...args));
+      } catch (error) {
+        reject(nameCall(error, name));
+      }
     });
   const sync = (...args: A): R => {
     try {
@@ -95,66 +104,100 @@ function runNow<R>(steps: Operation<R>, signal: AbortSignal | undefined): R {
 /**
  * Runs an operation from effect to effect, without a promise in between: what is answered together goes on
  * in one turn, so that what it asks next travels together again.
+ *
+ * A class, since tens of thousands may wait at a time, and what each of them holds is what a call costs.
  */
-function drive<R>(
-  steps: Operation<R>,
-  signal: AbortSignal | undefined,
-  resolve: (value: R) => void,
-  reject: (error: unknown) => void,
-): void {
-  if (signal?.aborted) {
-    reject(abortError(signal));
-    return;
+class Run<R> {
+  readonly #name: string | undefined;
+  readonly #signal: AbortSignal | undefined;
+  readonly #resolve: (value: R) => void;
+  readonly #reject: (error: unknown) => void;
+  #steps: Operation<R> | undefined;
+  #current: Effect<unknown> | undefined;
+  #onAbort: (() => void) | undefined;
+  #withdraw: (() => boolean) | undefined;
+  #aborted = false;
+  #withdrawn = false;
+
+  constructor(
+    name: string | undefined,
+    signal: AbortSignal | undefined,
+    resolve: (value: R) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.#name = name;
+    this.#signal = signal;
+    this.#resolve = resolve;
+    this.#reject = reject;
   }
-  let current: Effect<unknown> | undefined;
-  let aborted = false;
 
-  const onAbort = (): void => {
-    aborted = true;
-    // The caller is told at once. The operation itself learns of it when its present wait is over, so that
-    // it can put away what it has made.
-    reject(abortError(signal as AbortSignal));
-  };
-  signal?.addEventListener('abort', onAbort, { once: true });
+  start(steps: Operation<R>): void {
+    const signal = this.#signal;
+    if (signal !== undefined) {
+      if (signal.aborted) {
+        this.#reject(abortError(signal));
+        return;
+      }
+      // The caller is told at once. The operation itself learns of it when its present wait is over, so that
+      // it can put away what it has made.
+      this.#onAbort = () => {
+        this.#aborted = true;
+        this.#withdrawn = this.#withdraw?.() === true;
+        this.#reject(abortError(signal));
+      };
+      signal.addEventListener('abort', this.#onAbort, { once: true });
+    }
+    this.#steps = steps;
+    this.#advance(false, undefined);
+  }
 
-  const advance = (next: () => IteratorResult<Effect<unknown>, R>): void => {
+  #advance(thrown: boolean, value: unknown): void {
+    const steps = this.#steps as Operation<R>;
     let step: IteratorResult<Effect<unknown>, R>;
     try {
-      step = next();
+      step = thrown ? steps.throw(value) : steps.next(value);
     } catch (error) {
-      finish();
-      reject(error);
+      this.#finish();
+      this.#reject(this.#name === undefined ? error : nameCall(error, this.#name));
       return;
     }
     if (step.done) {
-      finish();
-      resolve(step.value);
+      this.#finish();
+      this.#resolve(step.value);
       return;
     }
-    current = step.value;
+    this.#current = step.value;
     try {
-      current.later(done, failed);
+      this.#withdraw = step.value.later(this.#done, this.#failed);
     } catch (error) {
-      advance(() => steps.throw(error));
+      this.#advance(true, error);
     }
-  };
-  const done = (value: unknown): void => {
-    if (!aborted) {
-      advance(() => steps.next(value));
+  }
+
+  readonly #done = (value: unknown): void => {
+    if (!this.#aborted) {
+      this.#advance(false, value);
       return;
     }
-    const undone = current?.undo?.(value);
-    const giveUp = (): void => abandon(steps, signal as AbortSignal);
-    if (undone) drive(undone, undefined, giveUp, giveUp);
+    const undone = this.#withdrawn ? undefined : this.#current?.undo?.(value);
+    const giveUp = (): void => abandon(this.#steps as Operation<R>, this.#signal as AbortSignal);
+    if (undone) drive(undone, giveUp);
     else giveUp();
   };
-  const failed = (error: unknown): void => {
-    if (aborted) abandon(steps, signal as AbortSignal);
-    else advance(() => steps.throw(error));
-  };
-  const finish = (): void => signal?.removeEventListener('abort', onAbort);
 
-  advance(() => steps.next());
+  readonly #failed = (error: unknown): void => {
+    if (this.#aborted) abandon(this.#steps as Operation<R>, this.#signal as AbortSignal);
+    else this.#advance(true, error);
+  };
+
+  #finish(): void {
+    if (this.#onAbort) this.#signal?.removeEventListener('abort', this.#onAbort);
+  }
+}
+
+// Runs what nobody waits for.
+function drive(steps: Operation<void>, ended: () => void): void {
+  new Run(undefined, undefined, ended, ended).start(steps);
 }
 
 // Throws the AbortError into an operation whose caller has left, so that its clean-up runs to the end.
@@ -172,8 +215,6 @@ function abandon<R>(steps: Operation<R>, signal: AbortSignal): void {
         }
       }
     })(),
-    undefined,
-    () => undefined,
     () => undefined,
   );
 }

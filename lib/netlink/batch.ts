@@ -7,7 +7,9 @@ import { align4, type ByteReader, ByteWriter, LITTLE_ENDIAN } from './bytes.js';
 import { errorFor, readVerdict } from './extack.js';
 import {
   isGet,
+  NLM_F_ACK,
   NLM_F_DUMP_INTR,
+  NLM_F_REQUEST,
   NLMSG_DONE,
   NLMSG_ERROR,
   NLMSG_HEADER,
@@ -27,7 +29,8 @@ export interface Reply<R = unknown> {
 /** Told once, when all requests of an exchange have had their end. */
 export type Settle = (replies: Reply[]) => void;
 
-interface Exchange {
+/** Requests that were added together. */
+export interface Exchange {
   readonly replies: Reply[];
   readonly settle: Settle;
   open: number;
@@ -40,6 +43,9 @@ interface Pending extends Reply {
   readonly end: number;
   done: boolean;
 }
+
+// Most answers are an ack alone. Replaced by an array of its own with the first value.
+const NO_VALUES = Object.freeze([]) as unknown as unknown[];
 
 export class Batch {
   readonly out: ByteWriter;
@@ -62,7 +68,7 @@ export class Batch {
   }
 
   /** Adds the requests of one exchange. Throws on bad input, and then none of them is in the batch. */
-  add(requests: readonly Request<unknown>[], settle: Settle): void {
+  add(requests: readonly Request<unknown>[], settle: Settle): Exchange {
     const exchange: Exchange = { replies: [], settle, open: requests.length };
     const before = this.#pending.length;
     const mark = this.out.length;
@@ -76,7 +82,7 @@ export class Batch {
           exchange,
           start,
           end,
-          values: [],
+          values: NO_VALUES,
           error: undefined,
           interrupted: false,
           done: false,
@@ -90,6 +96,21 @@ export class Batch {
       throw error;
     }
     this.#open += requests.length;
+    return exchange;
+  }
+
+  /**
+   * Makes the requests of an exchange mean nothing, as long as they have not been sent: the kernel acks a
+   * NLMSG_NOOP and does nothing else (netlink_rcv_skb in net/netlink/af_netlink.c).
+   */
+  withdraw(exchange: Exchange): true {
+    const { view } = this.out;
+    for (const pending of this.#pending) {
+      if (pending.exchange !== exchange) continue;
+      view.setUint16(pending.start + 4, NLMSG_NOOP, LITTLE_ENDIAN);
+      view.setUint16(pending.start + 6, NLM_F_REQUEST | NLM_F_ACK, LITTLE_ENDIAN);
+    }
+    return true;
   }
 
   /**
@@ -137,7 +158,10 @@ export class Batch {
       this.#end(pending);
     } else if (type !== NLMSG_NOOP) {
       const value = pending.request.decode?.(input, at + NLMSG_HEADER, end, type);
-      if (value !== undefined) pending.values.push(value);
+      if (value !== undefined) {
+        if (pending.values === NO_VALUES) pending.values = [value];
+        else pending.values.push(value);
+      }
       if (isGet(pending.request)) this.#end(pending);
     }
   }

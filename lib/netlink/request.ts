@@ -18,11 +18,35 @@ export const exchange = (
   netns: Netns,
   requests: readonly Request<unknown>[],
   undo?: Effect<Reply[]>['undo'],
-): Effect<Reply[]> => ({
-  now: () => netns.sockets.exchange(requests),
-  later: (done) => netns.sockets.enqueue(requests, done),
-  ...(undo && { undo }),
-});
+): Effect<Reply[]> => new Exchange(netns, requests, undo);
+
+// A class, since it is held for every call that waits.
+class Exchange implements Effect<Reply[]> {
+  readonly #netns: Netns;
+  readonly #requests: readonly Request<unknown>[];
+  readonly undo?: (value: Reply[]) => Operation<void>;
+
+  constructor(netns: Netns, requests: readonly Request<unknown>[], undo: Effect<Reply[]>['undo']) {
+    this.#netns = netns;
+    this.#requests = requests;
+    if (undo) this.undo = undo;
+  }
+
+  now(): Reply[] {
+    return this.#netns.sockets.exchange(this.#requests);
+  }
+
+  later(done: (replies: Reply[]) => void): () => boolean {
+    return this.#netns.sockets.enqueue(this.#requests, done);
+  }
+}
+
+/** Sends one request whose answer is an ack, and throws the kernel's refusal. */
+export function* send(netns: Netns, one: Request<unknown>): Operation<void> {
+  // Without the generator of perform(), nor an array for what has no values: routes come by the ten thousand.
+  const [reply] = (yield exchange(netns, [one])) as Reply[];
+  if (reply?.error) throw reply.error;
+}
 
 /** Sends one request; gives what its answer decoded to, and throws the kernel's refusal. */
 export function* request<R>(netns: Netns, one: Request<R>): Operation<R[]> {
@@ -45,5 +69,6 @@ export function* dump<R>(netns: Netns, one: Request<R>): Operation<R[]> {
 export function valuesOf<R>(reply: Reply<R> | undefined): R[] {
   if (reply === undefined) return [];
   if (reply.error) throw reply.error;
-  return reply.values;
+  // What is handed out is the caller's own, also where it is empty.
+  return reply.values.length === 0 ? [] : reply.values;
 }

@@ -33,6 +33,12 @@ const giveBuffer = (buffer: ByteReader): void => {
   if (spareBuffers.length < 4) spareBuffers.push(buffer);
 };
 
+/** What one native call brought, or the errno that it failed with. */
+interface Received {
+  readonly buffer: ByteReader;
+  readonly size: number;
+}
+
 /** What sockets need to know of the namespace that they belong to. */
 export interface Place {
   /** Its descriptor, or -1 for the process's own. Throws once the namespace is closed. */
@@ -64,6 +70,7 @@ export class Sockets {
 
   /** Requests and answers on the calling thread. */
   exchange(requests: readonly Request<unknown>[]): Reply[] {
+    this.#place.descriptor();
     const socket = (this.#syncSocket ??= native.openNetlink(this.#options()));
     this.#syncOut.rewind(0);
     const batch = new Batch(this.#reserve(requests.length), this.label, this.#syncOut);
@@ -85,18 +92,21 @@ export class Sockets {
 
   /**
    * Queues the requests of one exchange. What is queued in one turn goes out together; an exchange that
-   * cannot be encoded throws here, and the others are not touched by it.
+   * cannot be encoded throws here, and the others are not touched by it. Returns how to withdraw it, which
+   * succeeds until it is sent.
    */
-  enqueue(requests: readonly Request<unknown>[], settle: Settle): void {
+  enqueue(requests: readonly Request<unknown>[], settle: Settle): () => boolean {
     this.#place.descriptor();
     let batch = this.#queue.at(-1);
     if (batch === undefined || batch.out.length >= FULL) {
       batch = new Batch(this.#reserve(MOST_IN_BATCH), this.label);
       this.#queue.push(batch);
     }
-    batch.add(requests, settle);
+    const exchange = batch.add(requests, settle);
     if (batch.out.length >= FULL) void this.#flush();
     else this.#planFlush();
+    const waiting = batch;
+    return () => this.#queue.includes(waiting) && waiting.withdraw(exchange);
   }
 
   /** Ends what waits; a running exchange ends by itself, and its socket with it. */
@@ -124,34 +134,47 @@ export class Sockets {
     const batch = this.#queue.shift();
     if (batch === undefined) return;
     this.#busy = true;
-    try {
-      await this.#travel(batch);
-    } catch (error) {
+    const refuse = (error: unknown): void =>
       batch.refuse(() => (error instanceof Error ? error : new Error(String(error))));
+    let last: Received | undefined;
+    try {
+      last = await this.#travel(batch);
+    } catch (error) {
+      refuse(error);
     }
     this.#busy = false;
-    // What the answers caused in this turn shall travel together too, unless there is a load already.
+    // The kernel works on the next load while the last answers to this one are routed.
     if (this.#queue.length > 1) void this.#flush();
-    else if (this.#queue.length === 1) this.#planFlush();
+    if (last !== undefined) {
+      const { buffer, size } = last;
+      try {
+        if (size > 0) batch.receive(buffer, size);
+      } catch (error) {
+        refuse(error);
+      }
+      giveBuffer(buffer);
+      if (batch.open > 0) batch.fail(size, 'sendmsg');
+    }
+    // What the answers caused in this turn shall travel together too, unless there is a load already.
+    if (this.#queue.length > 0) this.#planFlush();
   }
 
-  async #travel(batch: Batch): Promise<void> {
+  /** Sends a batch and routes its answers, but for the last of them. */
+  async #travel(batch: Batch): Promise<Received> {
     if (this.#closed) throw closedError(`namespace ${this.label}`);
     const socket = (this.#asyncSocket ??= await native.openNetlinkAsync(this.#options()));
     let buffer = takeBuffer();
-    let received = await socket.exchangeAsync(batch.out.bytes, batch.out.length, buffer.bytes);
-    while (received > 0 && socket.outstanding > 0) {
+    let size = await socket.exchangeAsync(batch.out.bytes, batch.out.length, buffer.bytes);
+    while (size > 0 && socket.outstanding > 0) {
       // The kernel fills the next buffer while this one is decoded.
       const next = takeBuffer();
       const following = socket.exchangeAsync(null, 0, next.bytes);
-      batch.receive(buffer, received);
+      batch.receive(buffer, size);
       giveBuffer(buffer);
       buffer = next;
-      received = await following;
+      size = await following;
     }
-    if (received > 0) batch.receive(buffer, received);
-    giveBuffer(buffer);
-    if (batch.open > 0) batch.fail(received, 'sendmsg');
+    return { buffer, size };
   }
 
   #reserve(count: number): number {
