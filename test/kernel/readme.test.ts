@@ -1,0 +1,57 @@
+/** The README's code: every TypeScript block is compiled as strictly as the library, and run. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, expect, it } from 'vitest';
+import { expectNoLeaks } from './leaks.js';
+import { describeKernel } from './privilege.js';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+// Inside the package, so that 'netloom' is the package itself, as built.
+const directory = join(root, 'build', 'readme');
+
+/** What each block prints, in the README's order. */
+const PRINTED = [
+  /^3 answers, in \d+\.\d{3}, \d+\.\d{3}, \d+\.\d{3} ms$/,
+  /^\[ 'fulfilled', 'fulfilled', 'rejected' \]$/,
+  /^\[ 'a', 'b' \]$/,
+  /^IPv6, \d+ bytes$/,
+  /^EEXIST RTM_NEWLINK v0$/,
+];
+
+const blocks = [...readFileSync(join(root, 'README.md'), 'utf8').matchAll(/^```ts\n(.*?)^```$/gms)].map(
+  ([, code = '']) => code,
+);
+
+describeKernel("the README's code", () => {
+  expectNoLeaks();
+
+  beforeAll(() => {
+    rmSync(directory, { recursive: true, force: true });
+    mkdirSync(directory, { recursive: true });
+    for (const [i, code] of blocks.entries()) writeFileSync(join(directory, `block${i}.ts`), code);
+    const tsconfig = {
+      extends: '../../tsconfig.json',
+      compilerOptions: { rootDir: '.', outDir: '.', declaration: false, declarationMap: false, sourceMap: false },
+      include: ['*.ts'],
+    };
+    writeFileSync(join(directory, 'tsconfig.json'), JSON.stringify(tsconfig));
+    execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', directory], {
+      encoding: 'utf8',
+    });
+  }, 60_000);
+
+  it('has the blocks whose output is known', () => {
+    expect(blocks).toHaveLength(PRINTED.length);
+  });
+
+  it.each(PRINTED.map((printed, i) => ({ printed, i })))('runs block $i', ({ printed, i }) => {
+    const { stdout, stderr, status } = spawnSync(process.execPath, [join(directory, `block${i}.js`)], {
+      encoding: 'utf8',
+      timeout: 20_000,
+    });
+    expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
+    expect(stdout.trim()).toMatch(printed);
+  });
+});
