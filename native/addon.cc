@@ -7,6 +7,7 @@
 #include "named_netns.h"
 #include "netlink_socket.h"
 #include "netns.h"
+#include "ping_socket.h"
 #include "sysctl.h"
 
 namespace {
@@ -18,6 +19,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
            netloom::DefineNetns,
            netloom::DefineNamedNetns,
            netloom::DefineNetlinkSocket,
+           netloom::DefinePingSocket,
            netloom::DefineSysctl,
        }) {
     define(env, exports);

@@ -1,0 +1,377 @@
+#include "ping_socket.h"
+
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+#include <time.h>
+#include <uv.h>
+
+// After <time.h>, whose timespec it uses.
+#include <linux/errqueue.h>
+#include <linux/icmp.h>
+
+#include <cstring>
+#include <utility>
+
+#include "arguments.h"
+#include "environment.h"
+#include "job.h"
+
+namespace netloom {
+
+namespace {
+
+// What `receive` puts in front of the bytes; lib/ping/socket.ts reads it.
+struct ReceiveHeader {
+  double time = 0;     // CLOCK_MONOTONIC, in nanoseconds
+  int32_t ttl = -1;    // of the received packet; -1: not told
+  int32_t error = 0;   // errno of an entry of the error queue, 0 for a packet
+  uint8_t origin = 0;  // SO_EE_ORIGIN_*
+  uint8_t type = 0;    // ICMP type and code of the error
+  uint8_t code = 0;
+  uint8_t from_size = 0;  // 4 or 16 when `from` tells who sent the error
+  uint8_t from[16] = {};
+  uint32_t padding = 0;
+};
+static_assert(sizeof(ReceiveHeader) == 40);
+
+double Nanoseconds(const timespec& time) {
+  return static_cast<double>(time.tv_sec) * 1e9 + static_cast<double>(time.tv_nsec);
+}
+
+double Now(clockid_t clock) {
+  timespec time{};
+  ::clock_gettime(clock, &time);
+  return Nanoseconds(time);
+}
+
+// The kernel stamps packets with the wall clock, which may be set while an answer is awaited. How long ago that was is
+// a short time, so it is taken from the clock that only rises.
+double MonotonicOf(const timespec& stamp) {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  const double age =
+      static_cast<double>(now.tv_sec - stamp.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec - stamp.tv_nsec);
+  return Now(CLOCK_MONOTONIC) - (age > 0 ? age : 0);
+}
+
+void ReadErrorEntry(const cmsghdr* control, ReceiveHeader* header) {
+  // The offender's address follows the entry.
+  struct {
+    sock_extended_err entry;
+    union {
+      sa_family_t family;
+      sockaddr_in v4;
+      sockaddr_in6 v6;
+    };
+  } data{};
+  const size_t size = control->cmsg_len - CMSG_LEN(0);
+  std::memcpy(&data, CMSG_DATA(control), size < sizeof data ? size : sizeof data);
+  header->error = static_cast<int32_t>(data.entry.ee_errno);
+  header->origin = data.entry.ee_origin;
+  header->type = data.entry.ee_type;
+  header->code = data.entry.ee_code;
+  if (data.family == AF_INET) {
+    header->from_size = 4;
+    std::memcpy(header->from, &data.v4.sin_addr, 4);
+  } else if (data.family == AF_INET6) {
+    header->from_size = 16;
+    std::memcpy(header->from, &data.v6.sin6_addr, 16);
+  }
+}
+
+template <typename T>
+T ReadControl(const cmsghdr* control) {
+  T value{};
+  std::memcpy(&value, CMSG_DATA(control), sizeof value);
+  return value;
+}
+
+// A packet or, before any packet, an entry of the error queue. Bytes received, or a negative errno.
+int ReceiveInto(int fd, Bytes buffer) {
+  iovec vector{buffer.data + sizeof(ReceiveHeader), buffer.size - sizeof(ReceiveHeader)};
+  alignas(cmsghdr) char controls[512];
+  msghdr message{};
+  const auto receive = [&](int flags) {
+    message.msg_iov = &vector;
+    message.msg_iovlen = 1;
+    message.msg_control = controls;
+    message.msg_controllen = sizeof controls;
+    ssize_t size = 0;
+    do size = ::recvmsg(fd, &message, flags | MSG_DONTWAIT);
+    while (size < 0 && errno == EINTR);
+    return size;
+  };
+  ssize_t size = receive(MSG_ERRQUEUE);
+  if (size < 0 && errno == EAGAIN) size = receive(0);
+  if (size < 0) return -errno;
+
+  ReceiveHeader header;
+  for (cmsghdr* control = CMSG_FIRSTHDR(&message); control != nullptr; control = CMSG_NXTHDR(&message, control)) {
+    const int level = control->cmsg_level;
+    const int type = control->cmsg_type;
+    if (level == SOL_SOCKET && type == SO_TIMESTAMPNS) {
+      header.time = MonotonicOf(ReadControl<timespec>(control));
+    } else if ((level == IPPROTO_IP && type == IP_TTL) || (level == IPPROTO_IPV6 && type == IPV6_HOPLIMIT)) {
+      header.ttl = ReadControl<int>(control);
+    } else if ((level == IPPROTO_IP && type == IP_RECVERR) || (level == IPPROTO_IPV6 && type == IPV6_RECVERR)) {
+      ReadErrorEntry(control, &header);
+    }
+  }
+  if (header.time == 0) header.time = Now(CLOCK_MONOTONIC);
+  std::memcpy(buffer.data, &header, sizeof header);
+  return static_cast<int>(size);
+}
+
+struct OpenedSocket {
+  UniqueFd fd;
+  bool raw;
+};
+
+// Raw sockets need CAP_NET_RAW; the echo sockets of sysctl net.ipv4.ping_group_range do not. When neither is allowed,
+// the error is that of the raw socket.
+Result<OpenedSocket> OpenSocket(int family) {
+  const int protocol = family == AF_INET ? static_cast<int>(IPPROTO_ICMP) : static_cast<int>(IPPROTO_ICMPV6);
+  constexpr int kFlags = SOCK_NONBLOCK | SOCK_CLOEXEC;
+  UniqueFd raw(::socket(family, SOCK_RAW | kFlags, protocol));
+  if (raw) return OpenedSocket{std::move(raw), true};
+  SystemError refused = SystemError::Last("socket");
+  if (refused.error != EPERM && refused.error != EACCES) return refused;
+  UniqueFd datagram(::socket(family, SOCK_DGRAM | kFlags, protocol));
+  if (!datagram) return refused;
+  return OpenedSocket{std::move(datagram), false};
+}
+
+template <typename T>
+Status SetOption(int fd, int level, int name, T value) {
+  if (::setsockopt(fd, level, name, &value, sizeof value) != 0) return SystemError::Last("setsockopt");
+  return Done{};
+}
+
+Status Configure(const OpenedSocket& socket, int family, int ttl) {
+  const int fd = socket.fd.get();
+  const bool v4 = family == AF_INET;
+  const int level = v4 ? static_cast<int>(IPPROTO_IP) : static_cast<int>(IPPROTO_IPV6);
+  Status status = SetOption(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
+  if (status) status = SetOption(fd, level, v4 ? IP_RECVERR : IPV6_RECVERR, 1);
+  if (status) status = SetOption(fd, level, v4 ? IP_RECVTTL : IPV6_RECVHOPLIMIT, 1);
+  if (status && ttl > 0) status = SetOption(fd, level, v4 ? IP_TTL : IPV6_UNICAST_HOPS, ttl);
+  if (!status || !socket.raw) return status;
+  // Only echo replies. Errors come by the error queue, which no filter keeps from the socket.
+  if (v4) return SetOption(fd, SOL_RAW, ICMP_FILTER, icmp_filter{~(1U << ICMP_ECHOREPLY)});
+  icmp6_filter filter;
+  ICMP6_FILTER_SETBLOCKALL(&filter);
+  ICMP6_FILTER_SETPASS(ICMP6_ECHO_REPLY, &filter);
+  return SetOption(fd, IPPROTO_ICMPV6, ICMP6_FILTER, filter);
+}
+
+}  // namespace
+
+// Calls `readable` whenever the socket has something to read, be it in its error queue.
+//
+// Lifetime: owns itself, from Start to the close callback of its uv handle; the descriptor goes at Close. The end of
+// the environment closes it through an async cleanup hook (see worker_pool.h for why that kind).
+class PingPoll {
+ public:
+  // Null, with a JavaScript exception pending, when the system refuses. `fd` is taken in any case.
+  static PingPoll* Start(Napi::Env env, PingSocket* socket, UniqueFd fd, Napi::FunctionReference readable) {
+    uv_loop_t* loop = nullptr;
+    auto* poll = new PingPoll(env, socket, std::move(fd), std::move(readable));
+    int error = napi_get_uv_event_loop(env, &loop) == napi_ok ? 0 : UV_ENOTSUP;
+    if (error == 0) error = uv_poll_init(loop, &poll->poll_, poll->fd());
+    if (error != 0) {
+      delete poll;
+      SystemError{"uv_poll_init", -error, {}}.Throw(env);
+      return nullptr;
+    }
+    poll->poll_.data = poll;
+    poll->Watch();
+    napi_add_async_cleanup_hook(
+        env, [](napi_async_cleanup_hook_handle, void* data) { static_cast<PingPoll*>(data)->Close(); }, poll,
+        &poll->hook_);
+    return poll;
+  }
+  PingPoll(const PingPoll&) = delete;
+  PingPoll& operator=(const PingPoll&) = delete;
+
+  [[nodiscard]] int fd() const { return fd_.get(); }
+
+  // Once JavaScript has closed it, the hook may still come before the close callback.
+  void Close() {
+    auto* handle = reinterpret_cast<uv_handle_t*>(&poll_);
+    if (uv_is_closing(handle) != 0) return;
+    uv_close(handle, [](uv_handle_t* closed) {
+      auto* poll = static_cast<PingPoll*>(closed->data);
+      napi_async_cleanup_hook_handle hook = poll->hook_;
+      delete poll;
+      napi_remove_async_cleanup_hook(hook);
+    });
+    fd_.Reset();
+    readable_.Reset();
+    socket_->poll_ = nullptr;
+    socket_->Unref();
+  }
+
+ private:
+  PingPoll(Napi::Env env, PingSocket* socket, UniqueFd fd, Napi::FunctionReference readable)
+      : env_(env), socket_(socket), fd_(std::move(fd)), readable_(std::move(readable)) {}
+  ~PingPoll() = default;
+
+  void Watch() {
+    uv_poll_start(&poll_, UV_READABLE,
+                  [](uv_poll_t* poll, int status, int) { static_cast<PingPoll*>(poll->data)->Readable(status); });
+  }
+
+  void Readable(int status) {
+    Napi::HandleScope scope(env_);
+    napi_value ignored = nullptr;
+    const napi_status called =
+        napi_make_callback(env_, nullptr, socket_->Value(), readable_.Value(), 0, nullptr, &ignored);
+    if (called == napi_pending_exception) {
+      napi_value exception = nullptr;
+      if (napi_get_and_clear_last_exception(env_, &exception) == napi_ok) napi_fatal_exception(env_, exception);
+    } else if (called != napi_ok) {
+      // The environment is terminating: its hook will close this, and until then the loop must not spin.
+      uv_poll_stop(&poll_);
+      return;
+    }
+    // libuv stops watching when it sees POLLERR, which is how the kernel announces an entry of the error queue.
+    if (status < 0 && uv_is_closing(reinterpret_cast<uv_handle_t*>(&poll_)) == 0) Watch();
+  }
+
+  Napi::Env env_;
+  PingSocket* socket_;
+  UniqueFd fd_;
+  Napi::FunctionReference readable_;
+  uv_poll_t poll_;
+  napi_async_cleanup_hook_handle hook_ = nullptr;
+};
+
+namespace {
+
+// What the constructor of PingSocket takes out of its External.
+struct Content {
+  OpenedSocket socket;
+  Destination destination;
+  Napi::FunctionReference readable;
+};
+
+class OpenPing {
+ public:
+  bool Parse(const Napi::CallbackInfo& info) {
+    Arguments arguments(info);
+    Napi::Object options;
+    if (!arguments.Object(0, "options", &options).ok()) return false;
+    int scope = 0;
+    Bytes address;
+    arguments.Netns(options.Get("netns"), "options.netns", &netns_)
+        .Integer(options.Get("scope"), "options.scope", &scope)
+        .Integer(options.Get("ttl"), "options.ttl", &ttl_)
+        .Memory(1, "address", &address);
+    if (!arguments.ok()) return false;
+    if (!info[2].IsFunction() || (address.size != 4 && address.size != 16)) {
+      napi_throw_type_error(info.Env(), "ERR_INVALID_ARG_TYPE", "address must be 4 or 16 bytes, readable a function");
+      return false;
+    }
+    readable_ = Napi::Persistent(info[2].As<Napi::Function>());
+    SetDestination(address, scope);
+    return true;
+  }
+
+  Result<OpenedSocket> Run(HomeNetns& home) {
+    const NetnsScope scope(home, netns_);
+    if (!scope.status()) return scope.status().error();
+    const int family = destination_.address.ss_family;
+    auto socket = OpenSocket(family);
+    if (!socket) return socket.error();
+    const Status configured = Configure(*socket, family, ttl_);
+    if (!configured) return configured.error();
+    return socket;
+  }
+
+  Napi::Value ToJs(Napi::Env env, OpenedSocket socket) {
+    return Environment::Of(env).NewInstance<PingSocket>(env,
+                                                        Content{std::move(socket), destination_, std::move(readable_)});
+  }
+
+ private:
+  void SetDestination(Bytes address, int scope) {
+    if (address.size == 4) {
+      sockaddr_in v4{};
+      v4.sin_family = AF_INET;
+      std::memcpy(&v4.sin_addr, address.data, 4);
+      std::memcpy(&destination_.address, &v4, destination_.size = sizeof v4);
+    } else {
+      sockaddr_in6 v6{};
+      v6.sin6_family = AF_INET6;
+      v6.sin6_scope_id = static_cast<uint32_t>(scope);
+      std::memcpy(&v6.sin6_addr, address.data, 16);
+      std::memcpy(&destination_.address, &v6, destination_.size = sizeof v6);
+    }
+  }
+
+  NetnsRef netns_;
+  int ttl_ = 0;
+  Destination destination_;
+  Napi::FunctionReference readable_;
+};
+
+}  // namespace
+
+PingSocket::PingSocket(const Napi::CallbackInfo& info) : ObjectWrap(info) {
+  if (!info[0].IsExternal()) {
+    napi_throw_type_error(info.Env(), "ERR_ILLEGAL_CONSTRUCTOR", "Illegal constructor");
+    return;
+  }
+  auto& [socket, destination, readable] = *info[0].As<Napi::External<Content>>().Data();
+  raw_ = socket.raw;
+  destination_ = destination;
+  poll_ = PingPoll::Start(info.Env(), this, std::move(socket.fd), std::move(readable));
+  if (poll_ != nullptr) Ref();
+}
+
+Napi::Value PingSocket::Raw(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), raw_);
+}
+
+Napi::Value PingSocket::Send(const Napi::CallbackInfo& info) {
+  Bytes packet;
+  if (!Arguments(info).Memory(0, "packet", &packet).ok()) return {};
+  if (poll_ == nullptr) return Napi::Number::New(info.Env(), -EBADF);
+  // Not when the socket is opened: a route may come, and go, between two packets.
+  if (!connected_) {
+    const auto* address = reinterpret_cast<const sockaddr*>(&destination_.address);
+    if (::connect(poll_->fd(), address, destination_.size) != 0) return Napi::Number::New(info.Env(), -errno);
+    connected_ = true;
+  }
+  const double now = Now(CLOCK_MONOTONIC);
+  if (::send(poll_->fd(), packet.data, packet.size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+    return Napi::Number::New(info.Env(), -errno);
+  }
+  return Napi::Number::New(info.Env(), now);
+}
+
+Napi::Value PingSocket::Receive(const Napi::CallbackInfo& info) {
+  Bytes buffer;
+  if (!Arguments(info).Memory(0, "buffer", &buffer).ok()) return {};
+  if (buffer.size < sizeof(ReceiveHeader)) {
+    napi_throw_range_error(info.Env(), "ERR_OUT_OF_RANGE", "buffer must have room for the header");
+    return {};
+  }
+  return Napi::Number::New(info.Env(), poll_ == nullptr ? -EBADF : ReceiveInto(poll_->fd(), buffer));
+}
+
+void PingSocket::Close(const Napi::CallbackInfo&) {
+  if (poll_ != nullptr) poll_->Close();
+}
+
+void DefinePingSocket(Napi::Env env, Napi::Object exports) {
+  using Class = PingSocket;
+  Environment::Of(env).KeepConstructor<Class>(Class::DefineClass(
+      env, "PingSocket",
+      {Class::InstanceAccessor<&Class::Raw>("raw"), Class::InstanceMethod<&Class::Send>("send"),
+       Class::InstanceMethod<&Class::Receive>("receive"), Class::InstanceMethod<&Class::Close>("close")}));
+  // No synchronous flavour: to ping is to wait.
+  exports.Set("openPingAsync", Napi::Function::New(env, CallOnPool<OpenPing>, "openPingAsync"));
+}
+
+}  // namespace netloom

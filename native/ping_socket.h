@@ -1,0 +1,41 @@
+// The JavaScript class PingSocket: an ICMP echo socket, opened inside a namespace, that calls back when it has
+// something to read. It moves bytes and tells the times; what an echo request is, TypeScript knows.
+//
+// Lifetime: until close(), or the end of the environment; it keeps itself from being collected while it is open.
+// Thread: the environment's own, except that a pool thread opens the socket.
+#pragma once
+
+#include <napi.h>
+#include <sys/socket.h>
+
+namespace netloom {
+
+class PingPoll;
+
+struct Destination {
+  sockaddr_storage address{};
+  socklen_t size = 0;
+};
+
+class PingSocket final : public Napi::ObjectWrap<PingSocket> {
+ public:
+  // Called by native code; JavaScript cannot construct one.
+  explicit PingSocket(const Napi::CallbackInfo& info);
+
+  Napi::Value Raw(const Napi::CallbackInfo& info);
+  Napi::Value Send(const Napi::CallbackInfo& info);
+  Napi::Value Receive(const Napi::CallbackInfo& info);
+  void Close(const Napi::CallbackInfo& info);
+
+ private:
+  friend class PingPoll;
+
+  PingPoll* poll_ = nullptr;  // owns itself; null once closed
+  bool raw_ = false;
+  bool connected_ = false;
+  Destination destination_;
+};
+
+void DefinePingSocket(Napi::Env env, Napi::Object exports);
+
+}  // namespace netloom
