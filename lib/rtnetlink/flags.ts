@@ -1,0 +1,24 @@
+/** Flag words: a list of names on this side, the bits of a number on the kernel's. */
+import { invalidValue, wrongType } from '../errors.js';
+
+type Bits = Readonly<Record<string, number>>;
+
+const NONE: readonly never[] = Object.freeze([]);
+
+/** The bits of a list of names. */
+export function flagBits(flags: readonly string[], bits: Bits, field = 'flags'): number {
+  if (!Array.isArray(flags)) throw wrongType(field, 'an array of names', flags);
+  let sum = 0;
+  for (const flag of flags) {
+    const bit = Object.hasOwn(bits, flag) ? bits[flag] : undefined;
+    if (bit === undefined) throw invalidValue(field, flag, `is none of ${Object.keys(bits).join(', ')}`);
+    sum |= bit;
+  }
+  return sum >>> 0;
+}
+
+/** The names of bits; bits without a name are left out. */
+export function flagNames<const B extends Bits>(sum: number, bits: B): readonly Extract<keyof B, string>[] {
+  if (sum === 0) return NONE;
+  return Object.keys(bits).filter((flag) => (sum & (bits[flag] as number)) !== 0) as Extract<keyof B, string>[];
+}
