@@ -1,0 +1,143 @@
+/** A neighbour: what users say, what they see, and the request in between. Pure. */
+import { AF_INET, AF_INET6, parseIp } from '../../addressing/ip.js';
+import { invalidValue } from '../../errors.js';
+import type { ByteReader } from '../../netlink/bytes.js';
+import { makeRequest, type Request } from '../../netlink/message.js';
+import type { Netns } from '../../netns/netns.js';
+import { flagBits, flagNames } from '../flags.js';
+import type { LinkRef } from '../link/find.js';
+import { RTM } from '../types.js';
+import { MANAGED, NTF, NUD, ndmsg, neighborAttributes, neighborFamily } from './attributes.js';
+
+/** How much the kernel knows of a neighbour, by the words of `ip neighbour`. */
+export type NeighborState = keyof typeof NUD;
+
+const FLAGS = { use: NTF.use, extern_learn: NTF.extern_learn, offloaded: NTF.offloaded, router: NTF.router } as const;
+// Above the eight bits of ndm_flags.
+const EXTENDED = 8;
+const ALL_FLAGS = { ...FLAGS, managed: MANAGED << EXTENDED } as const;
+
+/**
+ * `router`: it is an IPv6 router. `extern_learn`: a control plane vouches for it, so it does not age.
+ * `use`: resolve it now. `managed`: keep it resolved. `offloaded` is the kernel's to tell.
+ */
+export type NeighborFlag = keyof typeof ALL_FLAGS;
+
+/** Which neighbour. */
+export interface NeighborKey {
+  /** Its IP address. */
+  readonly address: string;
+  /** The link that it is on. */
+  readonly link: LinkRef;
+  /** An address that is answered for here (proxy ARP, proxy NDP), in place of a neighbour. */
+  readonly proxy?: boolean | undefined;
+  /** The namespace, where `link` does not bring it. */
+  readonly netns?: Netns | undefined;
+}
+
+export interface NeighborSpec extends NeighborKey {
+  /** Its link-layer address. */
+  readonly mac?: string | undefined;
+  /** `permanent` if absent, as iproute2 says. */
+  readonly state?: NeighborState | undefined;
+  readonly flags?: readonly NeighborFlag[] | undefined;
+  /** Who made it: RTPROT_*, 0 to 255. */
+  readonly protocol?: number | undefined;
+}
+
+/** A neighbour as the kernel tells it: plain and frozen. */
+export interface Neighbor {
+  readonly netns: Netns;
+  /** Index of its link. */
+  readonly link: number;
+  readonly family: 'inet' | 'inet6';
+  readonly address: string;
+  readonly mac?: string;
+  readonly state: NeighborState;
+  readonly flags: readonly NeighborFlag[];
+  readonly proxy: boolean;
+  readonly protocol?: number;
+  /** Milliseconds since it was used, confirmed, changed. */
+  readonly used?: number;
+  readonly confirmed?: number;
+  readonly updated?: number;
+  /** Probes sent without an answer. */
+  readonly probes?: number;
+}
+
+const REQUESTS = {
+  [RTM.NEWNEIGH]: 'RTM_NEWNEIGH',
+  [RTM.DELNEIGH]: 'RTM_DELNEIGH',
+  [RTM.GETNEIGH]: 'RTM_GETNEIGH',
+} as const;
+
+/** A NEWNEIGH, DELNEIGH or GETNEIGH (not a dump) for one neighbour on the link with that index. */
+export function neighborRequest(
+  type: keyof typeof REQUESTS,
+  flags: number,
+  spec: NeighborSpec,
+  index: number,
+): Request<Neighbor> {
+  const { address, link, mac, state, proxy, protocol, netns } = spec;
+  const bits = spec.flags === undefined ? 0 : flagBits(spec.flags, ALL_FLAGS) & ~NTF.offloaded;
+  const get = type === RTM.GETNEIGH;
+  return makeRequest(neighborFamily, {
+    type,
+    name: REQUESTS[type],
+    flags,
+    header: {
+      family: parseIp(address, 'address').length === 4 ? AF_INET : AF_INET6,
+      index,
+      state: state === undefined ? (get ? NUD.none : NUD.permanent) : stateNumber(state),
+      flags: (bits & 0xff) | (proxy ? NTF.proxy : 0),
+    },
+    attributes: { address, mac, extendedFlags: bits >> EXTENDED || undefined, protocol },
+    ...(get && {
+      decode: (input: ByteReader, start: number, end: number, message: number) =>
+        message === RTM.NEWNEIGH ? decodeNeighbor(netns as Netns, input, start, end) : undefined,
+    }),
+    context: { link: typeof link === 'object' ? link.name : link },
+  });
+}
+
+export function stateNumber(state: NeighborState): number {
+  const number = Object.hasOwn(NUD, state) ? NUD[state] : undefined;
+  if (number === undefined) throw invalidValue('state', state, `is none of ${Object.keys(NUD).join(', ')}`);
+  return number;
+}
+
+const STATES = Object.keys(NUD) as NeighborState[];
+
+// Age in milliseconds, from hundredths of a second.
+const age = (hundredths: number | undefined): number | undefined => hundredths && hundredths * 10;
+
+/** Reads an RTM_NEWNEIGH of IPv4 or IPv6, from behind its nlmsghdr. */
+export function decodeNeighbor(netns: Netns, input: ByteReader, start: number, end: number): Neighbor {
+  const header = ndmsg.decode(input, start, Math.min(end, start + ndmsg.size));
+  const {
+    address,
+    mac,
+    protocol,
+    cacheInfo,
+    probes,
+    extendedFlags = 0,
+  } = neighborAttributes.decode(input, start + ndmsg.size, end);
+  const decoded: Record<string, unknown> = {
+    netns,
+    link: header.index,
+    family: header.family === AF_INET6 ? 'inet6' : 'inet',
+    address: address ?? '',
+    // Entries without one (incomplete, failed, of links without addresses) carry no bytes.
+    mac: mac || undefined,
+    state: STATES.find((state) => NUD[state] === header.state) ?? 'none',
+    flags: flagNames(header.flags | (extendedFlags << EXTENDED), ALL_FLAGS),
+    proxy: (header.flags & NTF.proxy) !== 0,
+    protocol: protocol || undefined,
+    used: age(cacheInfo?.used),
+    confirmed: age(cacheInfo?.confirmed),
+    updated: age(cacheInfo?.updated),
+    probes,
+  };
+  for (const field in decoded) if (decoded[field] === undefined) delete decoded[field];
+  return Object.freeze(decoded) as unknown as Neighbor;
+}
