@@ -96,6 +96,7 @@ export function addressRequest(
   // With a peer, the prefix is the peer's; one that is written at the address itself counts where the peer has none.
   const length = peer === undefined || !spec.peer?.includes('/') ? own.length : peer.length;
   const local = formatIp(own.bytes);
+  const bits = flagBits(spec.flags);
   return makeRequest(addressFamily, {
     type,
     name: type === RTM.NEWADDR ? 'RTM_NEWADDR' : 'RTM_DELADDR',
@@ -104,7 +105,9 @@ export function addressRequest(
       family: own.family,
       prefixLength: length,
       index,
-      scope: spec.scope === undefined ? defaultScope(own) : scopeNumber(spec.scope),
+      scope: spec.scope !== undefined ? scopeNumber(spec.scope) : type === RTM.DELADDR ? 0 : defaultScope(own),
+      // Old kernels know the eight flags of the header only.
+      flags: bits <= 0xff ? bits : 0,
     },
     attributes: {
       local,
@@ -112,7 +115,7 @@ export function addressRequest(
       broadcast: broadcastOf(spec, own, length),
       label: spec.label,
       cacheInfo: lifetimesOf(spec),
-      flags: flagBits(spec.flags),
+      flags: bits > 0xff ? bits : undefined,
       metric: spec.metric,
       protocol: spec.protocol,
     },
@@ -151,8 +154,8 @@ function seconds(milliseconds: number | undefined, field: string): number {
   return whole;
 }
 
-function flagBits(flags: readonly string[] | undefined): number | undefined {
-  if (flags === undefined) return undefined;
+function flagBits(flags: readonly string[] | undefined): number {
+  if (flags === undefined) return 0;
   let bits = 0;
   for (const flag of flags) {
     const bit = Object.hasOwn(ADDRESS_FLAGS, flag) ? ADDRESS_FLAGS[flag as AddressFlag] : undefined;
