@@ -16,6 +16,8 @@ export {
 } from './netns/calls.js';
 export { currentNetns, Netns } from './netns/netns.js';
 export type { Call, CallOptions } from './operation.js';
+export { type PingResult, ping } from './ping/ping.js';
+export type { PingAnswer, PingFailure, PingOptions, PingReply } from './ping/plan.js';
 export type { Address, AddressFlag, AddressSpec, SettableAddressFlag } from './rtnetlink/address/address.js';
 export {
   addAddress,
@@ -43,3 +45,4 @@ export type { LinkOptions } from './rtnetlink/link/options.js';
 export { type CommonChanges, type LinkChanges, type MoveOptions, moveToNetns, setLink } from './rtnetlink/link/set.js';
 export type { LinkStatistics } from './rtnetlink/link/stats.js';
 export type { Scope } from './rtnetlink/scope.js';
+export { type NetnsSpawnOptions, type SpawnedProcess, spawn } from './spawn/spawn.js';
