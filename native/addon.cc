@@ -4,11 +4,14 @@
 
 #include "environment.h"
 #include "handle.h"
+#include "macvtap.h"
 #include "named_netns.h"
 #include "netlink_socket.h"
 #include "netns.h"
+#include "packet_queue.h"
 #include "ping_socket.h"
 #include "sysctl.h"
+#include "tun.h"
 
 namespace {
 
@@ -21,6 +24,9 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
            netloom::DefineNetlinkSocket,
            netloom::DefinePingSocket,
            netloom::DefineSysctl,
+           netloom::DefinePacketQueue,
+           netloom::DefineTun,
+           netloom::DefineMacvtap,
        }) {
     define(env, exports);
   }

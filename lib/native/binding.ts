@@ -65,6 +65,44 @@ export interface PingOptions {
   ttl: number;
 }
 
+/** One descriptor of a TUN, TAP or MACVTAP device. Reads and writes are one system call, and never wait. */
+export interface PacketQueueHandle extends Handle {
+  /** One whole frame into `buffer`. Its bytes, or a negative errno; a frame that fills `buffer` may have been cut. */
+  read(buffer: Uint8Array): number;
+  /** `length` bytes of `buffer`, from `offset` on, as one frame. The bytes taken, or a negative errno. */
+  write(buffer: Uint8Array, offset: number, length: number): number;
+  /**
+   * Calls `readable` once when there is something to read: with 0, or with a negative errno when the device is
+   * in error. Keeps the process alive until then, or until the queue is closed. 0 or a negative errno.
+   */
+  wait(readable: (status: number) => void): number;
+  /** Takes a `wait` back. */
+  cancelWait(): void;
+}
+
+export interface TunOptions {
+  /** IFF_* (linux/if_tun.h). IFF_TUN_EXCL counts for the first queue only. */
+  flags: number;
+  queues: number;
+  /** User and group who may attach to the device, or -1. */
+  owner: number;
+  group: number;
+}
+
+export interface OpenedTun {
+  /** The real name, where a template like `tap%d` was asked for. */
+  name: string;
+  index: number;
+  queues: PacketQueueHandle[];
+}
+
+export interface MacvtapOptions {
+  index: number;
+  /** IFF_* (linux/if_tun.h). */
+  flags: number;
+  queues: number;
+}
+
 export interface NativeBinding {
   openNetlink(options: NetlinkOptions): NetlinkSocket;
   openNetlinkAsync(options: NetlinkOptions): Promise<NetlinkSocket>;
@@ -92,4 +130,16 @@ export interface NativeBinding {
 
   /** A socket for 4 or 16 bytes of `address`. `readable` is called when there is something to receive. */
   openPingAsync(options: PingOptions, address: Uint8Array, readable: () => void): Promise<PingSocket>;
+
+  /** Opens /dev/net/tun in a namespace and makes, or finds, the device `name` (TUNSETIFF). */
+  openTun(netns: number, name: string, options: TunOptions): OpenedTun;
+  openTunAsync(netns: number, name: string, options: TunOptions): Promise<OpenedTun>;
+  /** Whether the device of the queue `fd` stays when its last queue closes: 1 or 0. */
+  persistTun(fd: number, persist: number): void;
+  persistTunAsync(fd: number, persist: number): Promise<void>;
+  /** Opens the character device of the macvtap link `name`. */
+  openMacvtap(netns: number, name: string, options: MacvtapOptions): PacketQueueHandle[];
+  openMacvtapAsync(netns: number, name: string, options: MacvtapOptions): Promise<PacketQueueHandle[]>;
+  /** Whether the link of the macvtap queue `fd` was deleted: its descriptor tells in no other way. */
+  isMacvtapGoneAsync(fd: number): Promise<boolean>;
 }

@@ -1,0 +1,177 @@
+#include "macvtap.h"
+
+#include <fcntl.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <uv.h>
+
+#include <charconv>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "arguments.h"
+#include "job.h"
+#include "tun.h"
+
+namespace netloom {
+
+namespace {
+
+// Where the private file systems go: a directory that exists wherever namespaces are used, and is a mount of its own,
+// so that making it private keeps them from spreading to other mount namespaces.
+constexpr const char* kPrivate = "/proc";
+constexpr const char* kSysfs = "/proc/sysfs";
+constexpr const char* kNode = "/proc/tap";
+
+// The calling thread must not be used for anything else afterwards.
+Status EnterPrivateMounts() {
+  if (::unshare(CLONE_FS | CLONE_NEWNS) != 0) return SystemError::Last("unshare");
+  if (::mount(nullptr, kPrivate, nullptr, MS_PRIVATE, nullptr) != 0 ||
+      ::mount("netloom", kPrivate, "tmpfs", MS_NOSUID | MS_NOEXEC, "size=64k") != 0) {
+    return SystemError::Last("mount", kPrivate);
+  }
+  if (::mkdir(kSysfs, 0700) != 0) return SystemError::Last("mkdir", kSysfs);
+  if (::mount("netloom", kSysfs, "sysfs", MS_NOSUID | MS_NOEXEC | MS_NODEV | MS_RDONLY, nullptr) != 0) {
+    return SystemError::Last("mount", kSysfs);
+  }
+  return Done{};
+}
+
+// "246:1" in /sys/class/net/NAME/tapINDEX/dev. The index in the path makes sure that the name is still that link's.
+Result<dev_t> DeviceNumber(const std::string& name, int index) {
+  const std::string path = std::string(kSysfs) + "/class/net/" + name + "/tap" + std::to_string(index) + "/dev";
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return SystemError::Last("open", path);
+  char text[32];
+  const ssize_t size = ::read(fd.get(), text, sizeof text);
+  if (size < 0) return SystemError::Last("read", path);
+  // from_chars, because the scanf of newer headers is a newer symbol too.
+  const char* end = text + size;
+  unsigned major = 0;
+  unsigned minor = 0;
+  const auto [colon, error] = std::from_chars(text, end, major);
+  const bool whole =
+      error == std::errc() && colon != end && *colon == ':' && std::from_chars(colon + 1, end, minor).ec == std::errc();
+  if (!whole) return SystemError{"read", EINVAL, path};
+  return makedev(major, minor);
+}
+
+// The path of a node for the device: a private one, or where that is not permitted (a user namespace has no CAP_MKNOD)
+// the one that devtmpfs made, if it is the same device.
+Result<std::string> NodeFor(dev_t device, int index) {
+  // glibc's own mknod and stat are newer symbols than the floor allows.
+  if (::syscall(SYS_mknodat, AT_FDCWD, kNode, S_IFCHR | 0600, static_cast<unsigned>(device)) == 0)
+    return std::string(kNode);
+  if (errno != EPERM) return SystemError::Last("mknod", kNode);
+  std::string path = "/dev/tap" + std::to_string(index);
+  struct stat status {};
+  if (::syscall(SYS_newfstatat, AT_FDCWD, path.c_str(), &status, 0) != 0) return SystemError::Last("stat", path);
+  if (!S_ISCHR(status.st_mode) || status.st_rdev != device) return SystemError{"stat", ENODEV, path};
+  return path;
+}
+
+Result<std::list<UniqueFd>> OpenQueues(const std::string& path, int flags, int queues) {
+  std::list<UniqueFd> fds;
+  for (int i = 0; i < queues; ++i) {
+    UniqueFd fd(::open(path.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+    if (!fd) return SystemError::Last("open", path);
+    // A fresh descriptor has the vnet header on.
+    ifreq request{};
+    request.ifr_flags = static_cast<short>(flags);
+    if (::ioctl(fd.get(), TUNSETIFF, &request) != 0) return SystemError::Last("TUNSETIFF", path);
+    if (::ioctl(fd.get(), TUNSETOFFLOAD, 0) != 0) return SystemError::Last("TUNSETOFFLOAD", path);
+    fds.push_back(std::move(fd));
+  }
+  return fds;
+}
+
+class OpenMacvtap {
+ public:
+  using Outcome = Result<std::list<UniqueFd>>;
+
+  bool Parse(const Napi::CallbackInfo& info) {
+    Arguments arguments(info);
+    Napi::Object options;
+    if (!arguments.Netns(0, "netns", &netns_).Path(1, "name", &name_).Object(2, "options", &options).ok()) return false;
+    return arguments.Integer(options.Get("index"), "options.index", &index_)
+        .Integer(options.Get("flags"), "options.flags", &flags_)
+        .Integer(options.Get("queues"), "options.queues", &queues_)
+        .ok();
+  }
+
+  Outcome Run(HomeNetns&) {
+    uv_thread_t thread;
+    const int error = uv_thread_create(
+        &thread,
+        [](void* data) {
+          auto* self = static_cast<OpenMacvtap*>(data);
+          self->outcome_.emplace(self->RunOnOwnThread());
+        },
+        this);
+    if (error != 0) return SystemError{"uv_thread_create", -error, {}};
+    uv_thread_join(&thread);
+    return std::move(*outcome_);
+  }
+
+  static Napi::Value ToJs(Napi::Env env, std::list<UniqueFd> fds) { return QueuesToJs(env, std::move(fds)); }
+
+ private:
+  Outcome RunOnOwnThread() {
+    HomeNetns home;
+    const NetnsScope scope(home, netns_);
+    if (!scope.status()) return scope.status().error();
+    const Status entered = EnterPrivateMounts();
+    if (!entered) return entered.error();
+    auto device = DeviceNumber(name_, index_);
+    if (!device) return device.error();
+    auto path = NodeFor(*device, index_);
+    if (!path) return path.error();
+    return OpenQueues(*path, flags_, queues_);
+  }
+
+  NetnsRef netns_;
+  std::string name_;
+  int index_ = 0;
+  int flags_ = 0;
+  int queues_ = 0;
+  std::optional<Outcome> outcome_;
+};
+
+// Whether the link of a queue was deleted, which reading and polling do not tell (drivers/net/tap.c). On a pool thread,
+// because it takes the lock that every change of a link holds.
+class IsMacvtapGone {
+ public:
+  bool Parse(const Napi::CallbackInfo& info) {
+    int fd = -1;
+    if (!Arguments(info).Integer(0, "fd", &fd).ok()) return false;
+    fd_.Reset(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+    return true;
+  }
+
+  Result<bool> Run(HomeNetns&) {
+    ifreq request{};
+    return ::ioctl(fd_.get(), TUNGETIFF, &request) != 0 && errno == ENOLINK;
+  }
+
+  static Napi::Value ToJs(Napi::Env env, bool gone) { return Napi::Boolean::New(env, gone); }
+
+ private:
+  UniqueFd fd_;  // a duplicate: the queue may be closed meanwhile
+};
+
+}  // namespace
+
+void DefineMacvtap(Napi::Env env, Napi::Object exports) {
+  ExportBoth<OpenMacvtap>(env, exports, "openMacvtap");
+  exports.Set("isMacvtapGoneAsync", Napi::Function::New(env, CallOnPool<IsMacvtapGone>, "isMacvtapGoneAsync"));
+}
+
+}  // namespace netloom
