@@ -1,0 +1,64 @@
+/** The packet devices of macvtap and ipvtap links: `openMacvtap`. */
+import { invalidValue } from '../errors.js';
+import type { MacvtapOptions } from '../native/binding.js';
+import { native } from '../native/load.js';
+import { descriptorOf } from '../netns/netns.js';
+import { both, call, type Operation, perform } from '../operation.js';
+import { getLink, type LinkRef, type NetnsOptions } from '../rtnetlink/link/find.js';
+import type { Link } from '../rtnetlink/link/link.js';
+import { PacketDevice } from './device.js';
+import { addHint, closeHandles, IFF } from './open.js';
+import { checkQueues } from './spec.js';
+
+export interface OpenMacvtapOptions extends NetnsOptions {
+  /** Queues, 1 to 256, over which the kernel spreads flows. 1 if absent. */
+  readonly queues?: number | undefined;
+}
+
+/**
+ * Opens the packet device of a macvtap, which `createMacvtap` makes. Closing it leaves the link.
+ *
+ * `exec 3<>/dev/tap$(cat /sys/class/net/NAME/ifindex)`, but safe where links in several namespaces have the same
+ * index, and without that node where CAP_MKNOD is there.
+ *
+ * @throws NetlinkError ENODEV if there is no such link. ENOENT, ENODEV, EACCES or EPERM if its device node can
+ *   neither be made nor found.
+ */
+export const openMacvtap = call(
+  'openMacvtap',
+  function* (ref: LinkRef, options: OpenMacvtapOptions = {}): Operation<PacketDevice> {
+    const { queues = 1 } = options;
+    checkQueues(queues);
+    // Its present name: a snapshot may be older than a renaming.
+    const link = yield* getLink.steps(ref, options);
+    if (!isTapLink(link)) throw invalidValue('link', link.name, `is no macvtap (${link.kind ?? link.type})`);
+    return yield* openTapLink(link, queues);
+  },
+);
+
+/** Links that have a character device of their own (drivers/net/tap.c). */
+export const isTapLink = (link: Link): boolean => link.kind === 'macvtap' || link.kind === 'ipvtap';
+
+export function* openTapLink(link: Link, queues: number): Operation<PacketDevice> {
+  const { netns, index, name } = link;
+  const descriptor = descriptorOf(netns);
+  // Clears IFF_VNET_HDR, which is on in a fresh descriptor.
+  const options: MacvtapOptions = { index, flags: IFF.TAP | IFF.NO_PI, queues };
+  try {
+    const handles = yield* perform(
+      both(
+        () => native.openMacvtap(descriptor, name, options),
+        () => native.openMacvtapAsync(descriptor, name, options),
+        closeHandles,
+      ),
+    );
+    return new PacketDevice(link, handles, { layer: 2, isGone: native.isMacvtapGoneAsync });
+  } catch (error) {
+    if (error instanceof Error && 'path' in error && error.path === `/dev/tap${index}`) addHint(error, NODE_HINT);
+    throw error;
+  }
+}
+
+const NODE_HINT =
+  'the device node of a macvtap is made by whoever has CAP_MKNOD, or must be the one at this path ' +
+  '(start the container with --device), and not that of a link with the same index in another namespace';
