@@ -2,7 +2,7 @@
  * What is said of a link once it exists: addresses, a master, and whatever the kernel does not take in the
  * request that makes it. One exchange for all of it.
  */
-import { makeRequest, NLM_F_CREATE, NLM_F_EXCL, type Request } from '../../netlink/message.js';
+import { makeRequest, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, type Request } from '../../netlink/message.js';
 import { exchange, valuesOf } from '../../netlink/request.js';
 import type { Netns } from '../../netns/netns.js';
 import { type Operation, perform } from '../../operation.js';
@@ -78,7 +78,7 @@ export const altNamesRequest = (
   makeRequest(linkFamily, {
     type,
     name: type === RTM.NEWLINKPROP ? 'RTM_NEWLINKPROP' : 'RTM_DELLINKPROP',
-    flags: type === RTM.NEWLINKPROP ? NLM_F_CREATE | NLM_F_EXCL : 0,
+    flags: type === RTM.NEWLINKPROP ? NLM_F_CREATE | NLM_F_EXCL | NLM_F_APPEND : 0,
     header: { index },
     attributes: { properties: { altNames: [...altNames] } },
     context: { link: name },
