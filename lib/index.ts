@@ -16,6 +16,11 @@ export {
 } from './netns/calls.js';
 export { currentNetns, Netns } from './netns/netns.js';
 export type { Call, CallOptions } from './operation.js';
+export { PacketDevice } from './packet/device.js';
+export { type OpenMacvtapOptions, openMacvtap } from './packet/macvtap.js';
+export { PacketQueue, type QueueStats } from './packet/queue.js';
+export type { TapSpec, TunSpec } from './packet/spec.js';
+export { createTap, createTun, type OpenPacketDeviceOptions, openPacketDevice } from './packet/tun.js';
 export { type PingResult, ping } from './ping/ping.js';
 export type { PingAnswer, PingFailure, PingOptions, PingReply } from './ping/plan.js';
 export type { Address, AddressFlag, AddressSpec, SettableAddressFlag } from './rtnetlink/address/address.js';

@@ -41,3 +41,12 @@ export const replaceAddress = netloom.replaceAddress.sync;
 export const deleteAddress = netloom.deleteAddress.sync;
 /** Synchronous {@link netloom.listAddresses}. */
 export const listAddresses = netloom.listAddresses.sync;
+
+/** Synchronous {@link netloom.createTap}. */
+export const createTap = netloom.createTap.sync;
+/** Synchronous {@link netloom.createTun}. */
+export const createTun = netloom.createTun.sync;
+/** Synchronous {@link netloom.openMacvtap}. */
+export const openMacvtap = netloom.openMacvtap.sync;
+/** Synchronous {@link netloom.openPacketDevice}. */
+export const openPacketDevice = netloom.openPacketDevice.sync;

@@ -61,7 +61,10 @@ function entries(directory: string): string[] {
 /** "socket:[12345]" and the like without the inode: one socket may replace another, their number may not change. */
 function descriptor(fd: string): string {
   try {
-    return readlinkSync(`/proc/self/fd/${fd}`).replace(/:\[\d+\]$/, '');
+    const target = readlinkSync(`/proc/self/fd/${fd}`);
+    // Native threads keep one of their own namespace, and come and go with the work.
+    if (target === readlinkSync('/proc/self/ns/net')) return '';
+    return target.replace(/:\[\d+\]$/, '');
   } catch {
     return ''; // the descriptor that readdir itself used
   }
