@@ -49,5 +49,42 @@ export { isKind, type Link, type LinkFlag, type LinkOf } from './rtnetlink/link/
 export type { LinkOptions } from './rtnetlink/link/options.js';
 export { type CommonChanges, type LinkChanges, type MoveOptions, moveToNetns, setLink } from './rtnetlink/link/set.js';
 export type { LinkStatistics } from './rtnetlink/link/stats.js';
+export {
+  addNeighbor,
+  deleteNeighbor,
+  getNeighbor,
+  type ListNeighborsOptions,
+  listNeighbors,
+  replaceNeighbor,
+} from './rtnetlink/neighbor/calls.js';
+export type { FdbEntry, FdbFlag, FdbSpec, FdbState } from './rtnetlink/neighbor/fdb.js';
+export {
+  addFdbEntry,
+  appendFdbEntry,
+  deleteFdbEntry,
+  type ListFdbEntriesOptions,
+  listFdbEntries,
+  replaceFdbEntry,
+} from './rtnetlink/neighbor/fdb-calls.js';
+export type {
+  Neighbor,
+  NeighborFlag,
+  NeighborKey,
+  NeighborSpec,
+  NeighborState,
+} from './rtnetlink/neighbor/neighbor.js';
+export { addRoute, deleteRoute, replaceRoute } from './rtnetlink/route/calls.js';
+export { type GetRouteOptions, getRoute, type ListRoutesOptions, listRoutes } from './rtnetlink/route/find.js';
+export type { LockableMetric, RouteFeature, RouteMetrics } from './rtnetlink/route/metrics.js';
+export type {
+  EncapsulationType,
+  RoutePreference,
+  RouteProtocol,
+  RouteTable,
+  RouteType,
+} from './rtnetlink/route/names.js';
+export type { Route, RouteNexthop } from './rtnetlink/route/route.js';
+export type { Encapsulation, Nexthop, RouteFlag, RouteSpec, WeightedNexthop } from './rtnetlink/route/spec.js';
 export type { Scope } from './rtnetlink/scope.js';
 export { type NetnsSpawnOptions, type SpawnedProcess, spawn } from './spawn/spawn.js';
+export { getSysctl, setSysctl } from './sysctl.js';

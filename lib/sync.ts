@@ -50,3 +50,41 @@ export const createTun = netloom.createTun.sync;
 export const openMacvtap = netloom.openMacvtap.sync;
 /** Synchronous {@link netloom.openPacketDevice}. */
 export const openPacketDevice = netloom.openPacketDevice.sync;
+
+/** Synchronous {@link netloom.addRoute}. */
+export const addRoute = netloom.addRoute.sync;
+/** Synchronous {@link netloom.replaceRoute}. */
+export const replaceRoute = netloom.replaceRoute.sync;
+/** Synchronous {@link netloom.deleteRoute}. */
+export const deleteRoute = netloom.deleteRoute.sync;
+/** Synchronous {@link netloom.listRoutes}. */
+export const listRoutes = netloom.listRoutes.sync;
+/** Synchronous {@link netloom.getRoute}. */
+export const getRoute = netloom.getRoute.sync;
+
+/** Synchronous {@link netloom.addNeighbor}. */
+export const addNeighbor = netloom.addNeighbor.sync;
+/** Synchronous {@link netloom.replaceNeighbor}. */
+export const replaceNeighbor = netloom.replaceNeighbor.sync;
+/** Synchronous {@link netloom.deleteNeighbor}. */
+export const deleteNeighbor = netloom.deleteNeighbor.sync;
+/** Synchronous {@link netloom.listNeighbors}. */
+export const listNeighbors = netloom.listNeighbors.sync;
+/** Synchronous {@link netloom.getNeighbor}. */
+export const getNeighbor = netloom.getNeighbor.sync;
+
+/** Synchronous {@link netloom.addFdbEntry}. */
+export const addFdbEntry = netloom.addFdbEntry.sync;
+/** Synchronous {@link netloom.appendFdbEntry}. */
+export const appendFdbEntry = netloom.appendFdbEntry.sync;
+/** Synchronous {@link netloom.replaceFdbEntry}. */
+export const replaceFdbEntry = netloom.replaceFdbEntry.sync;
+/** Synchronous {@link netloom.deleteFdbEntry}. */
+export const deleteFdbEntry = netloom.deleteFdbEntry.sync;
+/** Synchronous {@link netloom.listFdbEntries}. */
+export const listFdbEntries = netloom.listFdbEntries.sync;
+
+/** Synchronous {@link netloom.getSysctl}. */
+export const getSysctl = netloom.getSysctl.sync;
+/** Synchronous {@link netloom.setSysctl}. */
+export const setSysctl = netloom.setSysctl.sync;
