@@ -179,7 +179,8 @@ export function getRouteRequest(
       destinationLength: whole,
       sourceLength: from === undefined ? 0 : whole,
       tos: tos ?? 0,
-      flags: LOOKUP_TABLE | (fibMatch ? FIB_MATCH : 0),
+      // IPv6 always tells the table, and refuses to be asked for it.
+      flags: (family === AF_INET ? LOOKUP_TABLE : 0) | (fibMatch ? FIB_MATCH : 0),
     },
     attributes: { to, from, iif, link: oif, mark, uid, ipProtocol, sport, dport },
     decode: (input, start, end, type) => (type === RTM.NEWROUTE ? decodeRoute(netns, input, start, end) : undefined),
