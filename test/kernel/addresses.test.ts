@@ -1,0 +1,86 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createNetns } from '../../lib/netns/calls.js';
+import type { Netns } from '../../lib/netns/netns.js';
+import type { AddressSpec } from '../../lib/rtnetlink/address/address.js';
+import { addAddress, deleteAddress, listAddresses, replaceAddress } from '../../lib/rtnetlink/address/calls.js';
+import { getLink, listLinks } from '../../lib/rtnetlink/link/find.js';
+import type { Link } from '../../lib/rtnetlink/link/link.js';
+import { makePair, witness } from './ip.ts';
+import { expectNoLeaks } from './leaks.ts';
+import { describeKernel } from './privilege.ts';
+
+describeKernel('addresses', () => {
+  expectNoLeaks(() => listLinks());
+
+  let netns: Netns;
+  let b: Link;
+  beforeEach(async () => {
+    netns = await createNetns();
+    makePair(netns);
+    b = await getLink('vb', { netns });
+  });
+  afterEach(() => netns.close());
+
+  const shown = (): Record<string, unknown>[] =>
+    ((witness(netns, 'ip address show dev vb')[0]?.['addr_info'] ?? []) as Record<string, unknown>[]).filter(
+      (info) => !String(info['local']).startsWith('fe80'),
+    );
+
+  const cases: [string, string | AddressSpec, Record<string, unknown>][] = [
+    ['of IPv4', '10.2.0.1/24', { local: '10.2.0.1', prefixlen: 24, scope: 'global' }],
+    ['of IPv6', '2001:db8:2::1/64', { local: '2001:db8:2::1', prefixlen: 64 }],
+    ['without a length', '10.2.0.1', { local: '10.2.0.1', prefixlen: 32 }],
+    ['with a broadcast address', { address: '10.2.0.1/24', broadcast: true }, { broadcast: '10.2.0.255' }],
+    [
+      'with a label and a scope',
+      { address: '10.2.0.1/24', label: 'vb:web', scope: 'link' },
+      { label: 'vb:web', scope: 'link' },
+    ],
+    [
+      'with a peer',
+      { address: '10.2.0.1', peer: '10.3.0.1/32' },
+      { local: '10.2.0.1', address: '10.3.0.1', prefixlen: 32 },
+    ],
+    ['without duplicate detection', { address: '2001:db8:2::1/64', flags: ['nodad'] }, { nodad: true }],
+    ['without a prefix route', { address: '10.2.0.1/24', flags: ['noprefixroute'] }, { noprefixroute: true }],
+  ];
+  test.each(cases)('an address %s', async (_, spec, expected) => {
+    await addAddress(b, spec);
+    expect(shown()).toMatchObject([expected]);
+    await deleteAddress(b, spec);
+    expect(shown()).toEqual([]);
+  });
+
+  test('lifetimes are in milliseconds', async () => {
+    await addAddress(b, { address: '10.2.0.1/24', validLifetime: 3600_000, preferredLifetime: 1800_000 });
+    expect(shown()).toMatchObject([{ valid_life_time: 3600, preferred_life_time: 1800 }]);
+    const [address] = await listAddresses({ link: b, family: 'inet' });
+    expect(address).toMatchObject({ address: '10.2.0.1', prefixLength: 24, link: b.index });
+    expect(address?.validLifetime).toBeGreaterThan(3590_000);
+    expect(address?.preferredLifetime).toBeGreaterThan(1790_000);
+  });
+
+  test('an address that is there already is refused, and can be replaced', async () => {
+    await addAddress(b, '10.2.0.1/24');
+    await expect(addAddress(b, '10.2.0.1/24')).rejects.toMatchObject({
+      code: 'EEXIST',
+      syscall: 'RTM_NEWADDR',
+      link: 'vb',
+    });
+    await replaceAddress(b, { address: '10.2.0.1/24', validLifetime: 100_000 });
+    expect(shown()).toMatchObject([{ valid_life_time: 100 }]);
+  });
+
+  test('deleting what is not there says EADDRNOTAVAIL', async () => {
+    await expect(deleteAddress(b, '10.2.0.1/24')).rejects.toMatchObject({ code: 'EADDRNOTAVAIL' });
+  });
+
+  test('addresses are listed by link and family', async () => {
+    await addAddress('vb', '10.2.0.1/24', { netns });
+    const listed = async (options: object): Promise<string[]> =>
+      (await listAddresses({ netns, ...options })).map(({ address }) => address).sort();
+    expect(await listed({ family: 'inet' })).toEqual(['10.1.0.1', '10.2.0.1', '127.0.0.1']);
+    expect(await listed({ family: 'inet', link: b })).toEqual(['10.2.0.1']);
+    expect(await listed({ family: 'inet6', link: 'va' })).toContain('2001:db8:1::1');
+  });
+});

@@ -1,0 +1,174 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createNetns } from '../../lib/netns/calls.js';
+import type { Netns } from '../../lib/netns/netns.js';
+import { getLink, listLinks } from '../../lib/rtnetlink/link/find.js';
+import type { Link } from '../../lib/rtnetlink/link/link.js';
+import {
+  addNeighbor,
+  deleteNeighbor,
+  getNeighbor,
+  listNeighbors,
+  replaceNeighbor,
+} from '../../lib/rtnetlink/neighbor/calls.js';
+import {
+  addFdbEntry,
+  appendFdbEntry,
+  deleteFdbEntry,
+  listFdbEntries,
+  replaceFdbEntry,
+} from '../../lib/rtnetlink/neighbor/fdb-calls.js';
+import { iproute, makePair, witness } from './ip.ts';
+import { expectNoLeaks } from './leaks.ts';
+import { describeKernel } from './privilege.ts';
+
+describeKernel('neighbours', () => {
+  expectNoLeaks(() => listLinks());
+
+  let netns: Netns;
+  let a: Link;
+  beforeEach(async () => {
+    netns = await createNetns();
+    makePair(netns);
+    a = await getLink('va', { netns });
+  });
+  afterEach(() => netns.close());
+
+  test('a neighbour is permanent unless said otherwise', async () => {
+    await addNeighbor({ address: '10.1.0.2', mac: '02:00:00:00:00:02', link: a });
+    expect(witness(netns, 'ip neighbour show')).toMatchObject([
+      { dst: '10.1.0.2', dev: 'va', lladdr: '02:00:00:00:00:02', state: ['PERMANENT'] },
+    ]);
+    expect(await getNeighbor({ address: '10.1.0.2', link: a })).toMatchObject({
+      address: '10.1.0.2',
+      family: 'inet',
+      link: a.index,
+      mac: '02:00:00:00:00:02',
+      state: 'permanent',
+      proxy: false,
+    });
+  });
+
+  test('a neighbour that is there already is refused, and can be replaced', async () => {
+    await addNeighbor({ address: '10.1.0.2', mac: '02:00:00:00:00:02', link: a });
+    await expect(addNeighbor({ address: '10.1.0.2', mac: '02:00:00:00:00:03', link: a })).rejects.toMatchObject({
+      code: 'EEXIST',
+    });
+    await replaceNeighbor({ address: '10.1.0.2', mac: '02:00:00:00:00:03', link: a, state: 'stale' });
+    expect(witness(netns, 'ip neighbour show')).toMatchObject([{ lladdr: '02:00:00:00:00:03', state: ['STALE'] }]);
+  });
+
+  test('an IPv6 router that a control plane vouches for', async () => {
+    await addNeighbor({
+      address: '2001:db8:1::2',
+      mac: '02:00:00:00:00:02',
+      link: 'va',
+      netns,
+      state: 'reachable',
+      flags: ['router', 'extern_learn'],
+      protocol: 4,
+    });
+    expect(iproute(netns, 'ip -6 neighbour show')).toMatch(
+      /2001:db8:1::2 dev va lladdr 02:00:00:00:00:02 router extern_learn REACHABLE/,
+    );
+    expect(await listNeighbors({ netns, family: 'inet6', link: a })).toMatchObject([
+      { address: '2001:db8:1::2', state: 'reachable', flags: ['extern_learn', 'router'], protocol: 4 },
+    ]);
+  });
+
+  test('addresses to answer for are listed apart', async () => {
+    await addNeighbor({ address: '10.1.0.9', link: a, proxy: true });
+    expect(witness(netns, 'ip neighbour show proxy')).toMatchObject([{ dst: '10.1.0.9', dev: 'va' }]);
+    expect(await listNeighbors({ netns, proxy: true })).toMatchObject([{ address: '10.1.0.9', proxy: true }]);
+    expect(await listNeighbors({ netns, family: 'inet' })).toEqual([]);
+    await deleteNeighbor({ address: '10.1.0.9', link: a, proxy: true });
+    expect(await listNeighbors({ netns, proxy: true })).toEqual([]);
+  });
+
+  test('neighbours are listed by state', async () => {
+    await Promise.all([
+      addNeighbor({ address: '10.1.0.2', mac: '02:00:00:00:00:02', link: a }),
+      addNeighbor({ address: '10.1.0.3', mac: '02:00:00:00:00:03', link: a, state: 'stale' }),
+      addNeighbor({ address: '10.1.0.4', mac: '02:00:00:00:00:04', link: a, state: 'noarp' }),
+    ]);
+    const listed = async (options: object): Promise<string[]> =>
+      (await listNeighbors({ netns, family: 'inet', ...options })).map(({ address }) => address).sort();
+    expect(await listed({})).toEqual(['10.1.0.2', '10.1.0.3']);
+    expect(await listed({ states: ['noarp'] })).toEqual(['10.1.0.4']);
+    expect(await listed({ states: ['stale', 'permanent'] })).toEqual(['10.1.0.2', '10.1.0.3']);
+    expect(await listed({ link: 'vb' })).toEqual([]);
+  });
+
+  test('deleting and asking for what is not there says ENOENT', async () => {
+    await expect(deleteNeighbor({ address: '10.1.0.2', link: a })).rejects.toMatchObject({ code: 'ENOENT' });
+    await expect(getNeighbor({ address: '10.1.0.2', link: a })).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+});
+
+describeKernel('forwarding databases', () => {
+  expectNoLeaks(() => listLinks());
+
+  let netns: Netns;
+  beforeEach(async () => {
+    netns = await createNetns();
+    makePair(netns);
+    iproute(netns, 'ip link add br0 type bridge');
+    iproute(netns, 'ip link set vb master br0');
+    iproute(netns, 'ip link set br0 up');
+  });
+  afterEach(() => netns.close());
+
+  test('an entry of a bridge port', async () => {
+    const [b, br] = [await getLink('vb', { netns }), await getLink('br0', { netns })];
+    await addFdbEntry({ mac: '02:00:00:00:00:05', link: b, master: true, state: 'static' });
+    await addFdbEntry({ mac: '02:00:00:00:00:06', link: b, master: true, state: 'dynamic' });
+    const shown = witness(netns, 'bridge fdb show brport vb');
+    expect(shown.find(({ mac }) => mac === '02:00:00:00:00:05')).toMatchObject({
+      master: 'br0',
+      state: 'static',
+    });
+    const entries = await listFdbEntries({ link: b });
+    expect(entries.find(({ mac }) => mac === '02:00:00:00:00:05')).toMatchObject({
+      link: b.index,
+      bridge: br.index,
+      self: false,
+      state: 'static',
+    });
+    expect(entries.find(({ mac }) => mac === '02:00:00:00:00:06')).toMatchObject({ state: 'dynamic' });
+    expect((await listFdbEntries({ bridge: br })).map(({ mac }) => mac)).toContain('02:00:00:00:00:05');
+
+    await expect(addFdbEntry({ mac: '02:00:00:00:00:05', link: b, master: true })).rejects.toMatchObject({
+      code: 'EEXIST',
+    });
+    await replaceFdbEntry({ mac: '02:00:00:00:00:05', link: b, master: true, state: 'dynamic' });
+    await deleteFdbEntry({ mac: '02:00:00:00:00:05', link: b, master: true });
+    await expect(deleteFdbEntry({ mac: '02:00:00:00:00:05', link: b, master: true })).rejects.toMatchObject({
+      code: 'ENOENT',
+    });
+  });
+
+  test('remote endpoints of a VXLAN', async () => {
+    iproute(netns, 'ip link add vx type vxlan id 5 dev va dstport 4789');
+    const vx = await getLink('vx', { netns });
+    await addFdbEntry({ mac: '02:00:00:00:00:07', link: vx, dst: '192.0.2.1', port: 4790, vni: 77, via: 'va' });
+    await appendFdbEntry({ mac: '00:00:00:00:00:00', link: vx, dst: '192.0.2.2' });
+    await appendFdbEntry({ mac: '00:00:00:00:00:00', link: vx, dst: '192.0.2.3' });
+    expect(witness(netns, 'bridge fdb show dev vx').map(({ mac, dst }) => [mac, dst])).toEqual(
+      expect.arrayContaining([
+        ['02:00:00:00:00:07', '192.0.2.1'],
+        ['00:00:00:00:00:00', '192.0.2.2'],
+        ['00:00:00:00:00:00', '192.0.2.3'],
+      ]),
+    );
+    const a = await getLink('va', { netns });
+    const entries = await listFdbEntries({ link: vx });
+    expect(entries).toHaveLength(3);
+    expect(entries.find(({ mac }) => mac === '02:00:00:00:00:07')).toMatchObject({
+      dst: '192.0.2.1',
+      port: 4790,
+      vni: 77,
+      via: a.index,
+      self: true,
+      state: 'permanent',
+    });
+  });
+});
