@@ -11,7 +11,8 @@ export const LITTLE_ENDIAN = endianness() === 'LE';
 export const align4 = (length: number): number => (length + 3) & ~3;
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+// A name may start with U+FEFF; it is no byte order mark.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** An output buffer that grows. Bytes past `length` are zero, so that padding never leaks old content. */
 export class ByteWriter {

@@ -52,7 +52,8 @@ export function readVerdict(input: ByteReader, at: number, end: number): Verdict
   if (type === NLMSG_ERROR) {
     // The request's header is always echoed, the rest of it unless the ack is capped.
     const echoed = start + 4 <= end ? input.view.getUint32(start, LITTLE_ENDIAN) : 0;
-    start += (flags & NLM_F_CAPPED) === 0 ? align4(Math.max(echoed, NLMSG_HEADER)) : NLMSG_HEADER;
+    // A length past the end would wrap when it is aligned.
+    start += (flags & NLM_F_CAPPED) === 0 ? align4(Math.max(Math.min(echoed, end), NLMSG_HEADER)) : NLMSG_HEADER;
   }
   if (start > end) return { errno };
   const { message, offset, missingType, missingNest, policy } = extackAttributes.decode(input, start, end);
