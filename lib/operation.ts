@@ -86,7 +86,7 @@ function signalOf(args: readonly unknown[]): AbortSignal | undefined {
 }
 
 function runNow<R>(steps: Operation<R>, signal: AbortSignal | undefined): R {
-  signal?.throwIfAborted();
+  if (signal?.aborted) throw abortError(signal);
   let step = steps.next();
   while (!step.done) {
     let value: unknown;
