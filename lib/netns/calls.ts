@@ -2,6 +2,7 @@
 import { type Dirent, readdirSync, statfsSync, statSync } from 'node:fs';
 import { readdir, stat, statfs } from 'node:fs/promises';
 import { invalidValue, outOfRange, wrongType } from '../errors.js';
+import type { Handle } from '../native/binding.js';
 import { native } from '../native/load.js';
 import { both, type CallOptions, call, type Effect, type Operation, perform } from '../operation.js';
 import { Netns } from './netns.js';
@@ -42,15 +43,16 @@ export interface NetnsEntry {
  */
 export const createNetns = call('createNetns', function* (name?: string, _options: CallOptions = {}): Operation<Netns> {
   if (name !== undefined) checkNetnsName(name);
-  const handle = yield* perform(
-    both(
-      () => native.unshareNetns(),
-      () => native.unshareNetnsAsync(),
-      closeIt,
-    ),
-  );
-  if (name === undefined) return new Netns(handle);
+  let handle: Handle | undefined;
   try {
+    handle = yield* perform(
+      both(
+        () => native.unshareNetns(),
+        () => native.unshareNetnsAsync(),
+        closeIt,
+      ),
+    );
+    if (name === undefined) return new Netns(handle);
     const { fd } = handle;
     yield* perform(
       both(
@@ -59,11 +61,11 @@ export const createNetns = call('createNetns', function* (name?: string, _option
         () => perform(unbind(name)),
       ),
     );
+    return new Netns(handle, name);
   } catch (error) {
-    handle.close();
+    handle?.close();
     throw explain(error, 'name', name);
   }
-  return new Netns(handle, name);
 });
 
 // biome-ignore lint/correctness/useYield: an undo is an operation, also where it has nothing to wait for
@@ -101,6 +103,7 @@ export const openNetns = call(
       if (!Number.isInteger(pid) || pid <= 0) throw outOfRange('pid', pid, 'the id of a process, 1 or more');
       return yield* openPath(`/proc/${pid}/ns/net`, 'pid', pid);
     }
+    if (!('fd' in source)) throw wrongType('source', 'a name, or an object with path, pid or fd', source);
     const { fd } = source;
     if (!Number.isInteger(fd) || fd < 0) throw outOfRange('fd', fd, 'a descriptor, 0 or more');
     try {
@@ -126,13 +129,17 @@ function* openPath(path: string, field: string, value: unknown, name?: string): 
   }
 }
 
-/** Says which argument a failed open was about. */
+// unshare(CLONE_NEWNET) and mount(2) both ask for this one.
+const NEEDS_PRIVILEGE = 'needs CAP_SYS_ADMIN (run with sudo, or inside `unshare --user --map-root-user --net --mount`)';
+
+/** Says which argument a failed call was about. */
 function explain(error: unknown, field: string, value: unknown): unknown {
   if (!(error instanceof Error) || !('code' in error)) return error;
   if ('syscall' in error && error.syscall === 'NS_GET_NSTYPE')
     return invalidValue(field, value, 'is no network namespace');
   if (error.code === 'EBADF') return invalidValue(field, value, 'is no open descriptor');
   if (error.code === 'ENOENT' && field === 'name') error.message += `; no namespace is called ${JSON.stringify(value)}`;
+  if (error.code === 'EPERM') error.message += `; ${NEEDS_PRIVILEGE}`;
   if (error.code === 'EEXIST') error.message += `; the name ${JSON.stringify(value)} is taken`;
   if (error.code === 'ENOENT' && field === 'pid') error.message += `; no process has the id ${value}`;
   return error;

@@ -5,7 +5,7 @@
  * first end's of a pair) and puts each end straight into the namespace where it is wanted. What the kernel
  * does not take there follows in one exchange per end; if that fails, the link is removed again.
  */
-import { invalidValue, wrongType } from '../../errors.js';
+import { inField, invalidValue, wrongType } from '../../errors.js';
 import type { Reply } from '../../netlink/batch.js';
 import { makeRequest, NLM_F_CREATE, NLM_F_EXCL, type Request } from '../../netlink/message.js';
 import { exchange, request, valuesOf } from '../../netlink/request.js';
@@ -15,7 +15,7 @@ import type { AddressSpec } from '../address/address.js';
 import { RTM } from '../types.js';
 import { linkFamily } from './attributes.js';
 import { getLinkRequest, indexOf, type LinkRef, netnsOfLink } from './find.js';
-import { finishLink, hasValue, type Remaining } from './finish.js';
+import { checkRemaining, finishLink, hasValue, type Remaining } from './finish.js';
 import { type KindDefinition, kindNamed, kindNames, type LinkKinds } from './kind.js';
 import type { Link, LinkOf } from './link.js';
 import {
@@ -117,6 +117,8 @@ export function* makeLink(kind: string, spec: NewLinkOptions & WithParent & With
   const definition = kindNamed(kind);
   if (!definition) throw invalidValue('kind', kind, `is none of ${kindNames().join(', ')}`);
   const data = checkSpec(definition, spec);
+  const rest = remainingOf(spec, false);
+  if (rest) checkRemaining(spec.name, rest);
 
   const { parent, peer } = spec;
   const roots = parent === undefined ? netnsOf(spec.netns) : netnsOfLink(parent, parentNetns(parent, spec), 'parent');
@@ -124,6 +126,8 @@ export function* makeLink(kind: string, spec: NewLinkOptions & WithParent & With
   const parentIndex = parent === undefined ? undefined : yield* indexOf(roots, parent, 'parent');
   const master = spec.master === undefined ? undefined : yield* indexOf(target, spec.master, 'master');
   const peerTarget = peer && (peer.netns === undefined ? target : netnsOf(peer.netns, 'peer.netns'));
+  const peerRest = peer && remainingOf(peer, true);
+  if (peerRest) checkPeer(peer.name, peerRest);
   const peerMaster =
     peer?.master === undefined ? undefined : yield* indexOf(peerTarget as Netns, peer.master, 'peer.master');
 
@@ -146,12 +150,13 @@ export function* makeLink(kind: string, spec: NewLinkOptions & WithParent & With
 
   const link = yield* makeAndRead(roots, target, spec.name, made);
   try {
-    const rest = remainingOf(spec, false);
     const first = rest ? yield* finishLink(target, link.index, spec.name, rest) : link;
     if (!peer || !peerTarget) return [first];
-    const peerRest = { ...remainingOf(peer, true), master: peerMaster };
     // The kernel tells a pair's ends of each other: no need to look the peer up by its name.
-    const second = yield* finishLink(peerTarget, first.parent as number, peer.name, peerRest);
+    const second = yield* finishLink(peerTarget, first.parent as number, peer.name, {
+      ...peerRest,
+      master: peerMaster,
+    });
     // The first end gets its carrier when the second comes up.
     const ready = spec.up && peer.up ? yield* finishLink(target, first.index, spec.name, {}) : first;
     return [ready, second];
@@ -171,9 +176,7 @@ const netnsFd = (target: Netns, roots: Netns): number | undefined => (target.id 
 /** Sends the request that makes the link, and the one that reads it. */
 function* makeAndRead(roots: Netns, target: Netns, name: string, made: Request): Operation<Link> {
   function* undo(replies: Reply[]): Operation<void> {
-    if (replies[0]?.error) return;
-    const [link] = yield* request(target, getLinkRequest(target, name));
-    yield* removeQuietly(target, (link as Link).index);
+    if (!replies[0]?.error) yield* removeQuietly(target, name);
   }
   const read = getLinkRequest(target, name);
   // In one sendmsg where both go to the same namespace; the first refusal is what counts.
@@ -184,8 +187,21 @@ function* makeAndRead(roots: Netns, target: Netns, name: string, made: Request):
   }
   const [reply] = yield* perform(exchange(roots, [made], undo));
   valuesOf(reply);
-  const [link] = yield* request(target, read);
-  return link as Link;
+  try {
+    const [link] = yield* request(target, read);
+    return link as Link;
+  } catch (error) {
+    yield* removeQuietly(target, name);
+    throw error;
+  }
+}
+
+function checkPeer(name: string, rest: Remaining): void {
+  try {
+    checkRemaining(name, rest);
+  } catch (error) {
+    throw inField(error, 'peer');
+  }
 }
 
 function checkSpec(definition: KindDefinition, spec: NewLinkOptions & WithParent & WithPeer): Record<string, unknown> {
@@ -253,8 +269,12 @@ function remainingOf(end: NewLinkOptions, isPeer: boolean): Remaining | undefine
   return { addresses, altNames, changes };
 }
 
-function* removeQuietly(netns: Netns, index: number): Operation<void> {
-  const removal = makeRequest(linkFamily, { type: RTM.DELLINK, name: 'RTM_DELLINK', header: { index } });
+function* removeQuietly(netns: Netns, link: number | string): Operation<void> {
+  const removal = makeRequest(linkFamily, {
+    type: RTM.DELLINK,
+    name: 'RTM_DELLINK',
+    ...(typeof link === 'number' ? { header: { index: link } } : { attributes: { name: link } }),
+  });
   // The error that led here is the one to tell; what is gone already need not be removed.
   yield* perform(exchange(netns, [removal]));
 }

@@ -111,14 +111,7 @@ export function commonAttributes(options: LinkOptions): Decoded<typeof linkAttri
  * The attributes that the kernel only takes for a link that exists: rtnl_create_link() in
  * net/core/rtnetlink.c passes over them.
  */
-export function lateAttributes({
+export const lateAttributes = ({ alias, addrGenMode }: LinkOptions): Decoded<typeof linkAttributes.entries> => ({
   alias,
-  addrGenMode,
-  bridgePort,
-}: LinkOptions): Decoded<typeof linkAttributes.entries> {
-  return {
-    alias,
-    addressFamilies: addrGenMode === undefined ? undefined : { inet6: { addrGenMode } },
-    info: bridgePort === undefined ? undefined : { slaveKind: 'bridge', slaveData: { ...bridgePort } },
-  };
-}
+  addressFamilies: addrGenMode === undefined ? undefined : { inet6: { addrGenMode } },
+});

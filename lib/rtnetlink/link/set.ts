@@ -7,7 +7,7 @@ import { type CallOptions, call, type Operation, perform } from '../../operation
 import { RTM } from '../types.js';
 import { linkFamily } from './attributes.js';
 import { getLinkRequest, indexOf, type LinkRef, type NetnsOptions, netnsOfLink } from './find.js';
-import { altNamesRequest, changeLinkRequest } from './finish.js';
+import { altNamesRequest, bridgePortRequest, changeLinkRequest, hasValue } from './finish.js';
 import { kindNamed, kindNames, type LinkKinds } from './kind.js';
 import { LINK_FLAGS, type Link } from './link.js';
 import { checkLinkName, checkMtu, checkUnicastMac, type LinkOptions } from './options.js';
@@ -41,13 +41,15 @@ export const setLink = call(
     const { name, altNames, mtu, mac } = changes;
     if (name !== undefined) checkLinkName(name);
     checkUnicastMac(mac);
+    if (altNames !== undefined && !Array.isArray(altNames)) throw wrongType('altNames', 'an array of names', altNames);
     const netns = netnsOfLink(ref, options.netns);
     const known = yield* lookUp(netns, ref, mtu !== undefined || altNames !== undefined);
     const { index } = known;
     const label = known.link?.name ?? index;
     if (known.link) checkMtu(mtu, { least: known.link.minMtu ?? 0, most: known.link.maxMtu ?? 0x7fffffff });
-    const master = typeof changes.master === 'object' && changes.master === null ? 0 : changes.master;
-    const masterIndex = master === undefined || master === 0 ? master : yield* indexOf(netns, master, 'master');
+    const { master } = changes;
+    const masterIndex =
+      master === undefined ? undefined : master === null ? 0 : yield* indexOf(netns, master, 'master');
 
     const replies = yield* perform(
       exchange(netns, [
@@ -84,10 +86,15 @@ function changeRequests(
   master: number | undefined,
 ): Request[] {
   const { bridgePort, kind, name, ...rest } = changes;
-  const info = kind === undefined ? undefined : { kind, data: dataChanges(kind, rest) };
+  const data = dataChanges(kind, rest);
+  const info = data && { kind, data };
+  const requests: Request[] = [];
   // A port's options can only follow its becoming a port.
-  const first = changeLinkRequest(index, label, rest, { name, master, ...(info && { info }) });
-  return bridgePort === undefined ? [first] : [first, changeLinkRequest(index, label, { bridgePort })];
+  if (hasValue({ ...rest, name, master, info, altNames: undefined })) {
+    requests.push(changeLinkRequest(index, label, rest, { name, master, ...(info && { info }) }));
+  }
+  if (bridgePort !== undefined) requests.push(bridgePortRequest(index, label, bridgePort));
+  return requests;
 }
 
 const COMMON: ReadonlySet<string> = new Set<keyof CommonChanges>([
@@ -112,13 +119,21 @@ const COMMON: ReadonlySet<string> = new Set<keyof CommonChanges>([
   'groMaxSize',
 ]);
 
-function dataChanges(kind: string, changes: object): Record<string, unknown> {
+/** The changes to what the kind keeps; undefined where none is named. */
+function dataChanges(kind: string | undefined, changes: object): Record<string, unknown> | undefined {
+  const own = Object.entries(changes).filter(([option, value]) => !COMMON.has(option) && value !== undefined);
+  if (kind === undefined) {
+    for (const [option, value] of own) throw invalidValue(option, value, 'is no option of every link; name its `kind`');
+    return undefined;
+  }
   const definition = kindNamed(kind);
   if (!definition) throw invalidValue('kind', kind, `is none of ${kindNames().join(', ')}`);
-  const own = Object.fromEntries(
-    Object.entries(changes).filter(([option, value]) => !COMMON.has(option) && value !== undefined),
-  );
-  return definition.toData ? definition.toData(own) : own;
+  const options = Object.fromEntries(own);
+  const data = definition.toData ? definition.toData(options) : options;
+  for (const field in data) {
+    if (!definition.data.has(field)) throw invalidValue(field, data[field], `is no option of a ${kind}`);
+  }
+  return data;
 }
 
 function altNameRequests(link: Link, wanted: readonly string[]): Request[] {
@@ -156,7 +171,8 @@ export const moveToNetns = call(
     const from = netnsOfLink(ref, undefined);
     if (to === undefined) throw wrongType('netns', 'a Netns (from createNetns or openNetns)', to);
     const target = netnsOf(to);
-    const link = typeof ref === 'object' ? ref : ((yield* request(from, getLinkRequest(from, ref)))[0] as Link);
+    // A snapshot may be older than its link's name, which must not come back by the move.
+    const [link] = (yield* request(from, getLinkRequest(from, ref))) as [Link];
     yield* request(
       from,
       makeRequest(linkFamily, {

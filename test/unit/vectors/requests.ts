@@ -176,18 +176,8 @@ export const REQUESTS: Readonly<Record<string, Said>> = {
   'link-set-name': { call: (netns) => setLink.sync(7, { name: 'd2r' }, { netns }) },
   'link-set-up': { call: (netns) => setLink.sync(3, { up: true }, { netns }) },
   'err-mtu': { call: (netns) => setLink.sync(11, { mtu: 70000 }, { netns }) },
-  // setLink({ bridgePort }) says it in IFLA_LINKINFO, as `ip link set type bridge_slave` does.
   'brlink-set-neigh-suppress': {
-    call: (netns) =>
-      send(
-        netns,
-        makeRequest(linkFamily, {
-          type: RTM.SETLINK,
-          name: 'RTM_SETLINK',
-          header: { family: 7, index: 11 },
-          attributes: { bridgePort: { neighborSuppress: true } },
-        }),
-      ),
+    call: (netns) => setLink.sync(11, { bridgePort: { neighborSuppress: true } }, { netns }),
   },
 
   'link-dump-kind': { call: (netns) => getLink.sync(8, { netns }), habits: ['asks for virtual functions'] },
