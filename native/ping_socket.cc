@@ -3,7 +3,6 @@
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <time.h>
-#include <uv.h>
 
 // After <time.h>, whose timespec it uses.
 #include <linux/errqueue.h>
@@ -164,90 +163,6 @@ Status Configure(const OpenedSocket& socket, int family, int ttl) {
   return SetOption(fd, IPPROTO_ICMPV6, ICMP6_FILTER, filter);
 }
 
-}  // namespace
-
-// Calls `readable` whenever the socket has something to read, be it in its error queue.
-//
-// Lifetime: owns itself, from Start to the close callback of its uv handle; the descriptor goes at Close. The end of
-// the environment closes it through an async cleanup hook (see worker_pool.h for why that kind).
-class PingPoll {
- public:
-  // Null, with a JavaScript exception pending, when the system refuses. `fd` is taken in any case.
-  static PingPoll* Start(Napi::Env env, PingSocket* socket, UniqueFd fd, Napi::FunctionReference readable) {
-    uv_loop_t* loop = nullptr;
-    auto* poll = new PingPoll(env, socket, std::move(fd), std::move(readable));
-    int error = napi_get_uv_event_loop(env, &loop) == napi_ok ? 0 : UV_ENOTSUP;
-    if (error == 0) error = uv_poll_init(loop, &poll->poll_, poll->fd());
-    if (error != 0) {
-      delete poll;
-      SystemError{"uv_poll_init", -error, {}}.Throw(env);
-      return nullptr;
-    }
-    poll->poll_.data = poll;
-    poll->Watch();
-    napi_add_async_cleanup_hook(
-        env, [](napi_async_cleanup_hook_handle, void* data) { static_cast<PingPoll*>(data)->Close(); }, poll,
-        &poll->hook_);
-    return poll;
-  }
-  PingPoll(const PingPoll&) = delete;
-  PingPoll& operator=(const PingPoll&) = delete;
-
-  [[nodiscard]] int fd() const { return fd_.get(); }
-
-  // Once JavaScript has closed it, the hook may still come before the close callback.
-  void Close() {
-    auto* handle = reinterpret_cast<uv_handle_t*>(&poll_);
-    if (uv_is_closing(handle) != 0) return;
-    uv_close(handle, [](uv_handle_t* closed) {
-      auto* poll = static_cast<PingPoll*>(closed->data);
-      napi_async_cleanup_hook_handle hook = poll->hook_;
-      delete poll;
-      napi_remove_async_cleanup_hook(hook);
-    });
-    fd_.Reset();
-    readable_.Reset();
-    socket_->poll_ = nullptr;
-    socket_->Unref();
-  }
-
- private:
-  PingPoll(Napi::Env env, PingSocket* socket, UniqueFd fd, Napi::FunctionReference readable)
-      : env_(env), socket_(socket), fd_(std::move(fd)), readable_(std::move(readable)) {}
-  ~PingPoll() = default;
-
-  void Watch() {
-    uv_poll_start(&poll_, UV_READABLE,
-                  [](uv_poll_t* poll, int status, int) { static_cast<PingPoll*>(poll->data)->Readable(status); });
-  }
-
-  void Readable(int status) {
-    Napi::HandleScope scope(env_);
-    napi_value ignored = nullptr;
-    const napi_status called =
-        napi_make_callback(env_, nullptr, socket_->Value(), readable_.Value(), 0, nullptr, &ignored);
-    if (called == napi_pending_exception) {
-      napi_value exception = nullptr;
-      if (napi_get_and_clear_last_exception(env_, &exception) == napi_ok) napi_fatal_exception(env_, exception);
-    } else if (called != napi_ok) {
-      // The environment is terminating: its hook will close this, and until then the loop must not spin.
-      uv_poll_stop(&poll_);
-      return;
-    }
-    // libuv stops watching when it sees POLLERR, which is how the kernel announces an entry of the error queue.
-    if (status < 0 && uv_is_closing(reinterpret_cast<uv_handle_t*>(&poll_)) == 0) Watch();
-  }
-
-  Napi::Env env_;
-  PingSocket* socket_;
-  UniqueFd fd_;
-  Napi::FunctionReference readable_;
-  uv_poll_t poll_;
-  napi_async_cleanup_hook_handle hook_ = nullptr;
-};
-
-namespace {
-
 // What the constructor of PingSocket takes out of its External.
 struct Content {
   OpenedSocket socket;
@@ -325,8 +240,42 @@ PingSocket::PingSocket(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   auto& [socket, destination, readable] = *info[0].As<Napi::External<Content>>().Data();
   raw_ = socket.raw;
   destination_ = destination;
-  poll_ = PingPoll::Start(info.Env(), this, std::move(socket.fd), std::move(readable));
-  if (poll_ != nullptr) Ref();
+  auto poll = ReadablePoll::Create(info.Env(), socket.fd.get(), this);
+  if (!poll) {
+    poll.error().Throw(info.Env());
+    return;
+  }
+  poll_ = *poll;
+  fd_ = std::move(socket.fd);
+  readable_ = std::move(readable);
+  Ref();
+  poll_->Ask();
+}
+
+void PingSocket::OnReadable(int) {
+  const Napi::Env env = Env();
+  const Napi::HandleScope scope(env);
+  // Raw Node-API: a terminating Worker refuses each of these calls, and then there is nobody left to tell. Without an
+  // async context: the callback brings its own.
+  const napi_status called = napi_make_callback(env, nullptr, Value(), readable_.Value(), 0, nullptr, nullptr);
+  if (called == napi_pending_exception) {
+    napi_value exception = nullptr;
+    if (napi_get_and_clear_last_exception(env, &exception) == napi_ok) napi_fatal_exception(env, exception);
+  } else if (called != napi_ok) {
+    return;
+  }
+  if (poll_ != nullptr) poll_->Ask();
+}
+
+void PingSocket::OnPollGone() {
+  poll_ = nullptr;
+  Release();
+}
+
+void PingSocket::Release() {
+  fd_.Reset();
+  readable_.Reset();
+  Unref();
 }
 
 Napi::Value PingSocket::Raw(const Napi::CallbackInfo& info) {
@@ -336,15 +285,15 @@ Napi::Value PingSocket::Raw(const Napi::CallbackInfo& info) {
 Napi::Value PingSocket::Send(const Napi::CallbackInfo& info) {
   Bytes packet;
   if (!Arguments(info).Memory(0, "packet", &packet).ok()) return {};
-  if (poll_ == nullptr) return Napi::Number::New(info.Env(), -EBADF);
+  if (!fd_) return Napi::Number::New(info.Env(), -EBADF);
   // Not when the socket is opened: a route may come, and go, between two packets.
   if (!connected_) {
     const auto* address = reinterpret_cast<const sockaddr*>(&destination_.address);
-    if (::connect(poll_->fd(), address, destination_.size) != 0) return Napi::Number::New(info.Env(), -errno);
+    if (::connect(fd_.get(), address, destination_.size) != 0) return Napi::Number::New(info.Env(), -errno);
     connected_ = true;
   }
   const double now = Now(CLOCK_MONOTONIC);
-  if (::send(poll_->fd(), packet.data, packet.size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+  if (::send(fd_.get(), packet.data, packet.size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
     return Napi::Number::New(info.Env(), -errno);
   }
   return Napi::Number::New(info.Env(), now);
@@ -357,11 +306,13 @@ Napi::Value PingSocket::Receive(const Napi::CallbackInfo& info) {
     napi_throw_range_error(info.Env(), "ERR_OUT_OF_RANGE", "buffer must have room for the header");
     return {};
   }
-  return Napi::Number::New(info.Env(), poll_ == nullptr ? -EBADF : ReceiveInto(poll_->fd(), buffer));
+  return Napi::Number::New(info.Env(), !fd_ ? -EBADF : ReceiveInto(fd_.get(), buffer));
 }
 
 void PingSocket::Close(const Napi::CallbackInfo&) {
-  if (poll_ != nullptr) poll_->Close();
+  if (poll_ == nullptr) return;
+  std::exchange(poll_, nullptr)->Close();
+  Release();
 }
 
 void DefinePingSocket(Napi::Env env, Napi::Object exports) {

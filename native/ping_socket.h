@@ -8,16 +8,17 @@
 #include <napi.h>
 #include <sys/socket.h>
 
-namespace netloom {
+#include "readable_poll.h"
+#include "unique_fd.h"
 
-class PingPoll;
+namespace netloom {
 
 struct Destination {
   sockaddr_storage address{};
   socklen_t size = 0;
 };
 
-class PingSocket final : public Napi::ObjectWrap<PingSocket> {
+class PingSocket final : public Napi::ObjectWrap<PingSocket>, private ReadableObserver {
  public:
   // Called by native code; JavaScript cannot construct one.
   explicit PingSocket(const Napi::CallbackInfo& info);
@@ -28,9 +29,13 @@ class PingSocket final : public Napi::ObjectWrap<PingSocket> {
   void Close(const Napi::CallbackInfo& info);
 
  private:
-  friend class PingPoll;
+  void OnReadable(int status) override;
+  void OnPollGone() override;
+  void Release();
 
-  PingPoll* poll_ = nullptr;  // owns itself; null once closed
+  UniqueFd fd_;
+  ReadablePoll* poll_ = nullptr;  // owns itself; null once closed
+  Napi::FunctionReference readable_;
   bool raw_ = false;
   bool connected_ = false;
   Destination destination_;
