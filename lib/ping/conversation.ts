@@ -23,7 +23,7 @@ const { EAGAIN, EBADF, EPERM, EACCES } = constants.errno;
 /** A request that waits for its answer. */
 interface Probe {
   readonly sequence: number;
-  /** CLOCK_MONOTONIC, in milliseconds. */
+  /** CLOCK_MONOTONIC, in nanoseconds. */
   readonly sent: number;
   readonly timer: NodeJS.Timeout;
 }
@@ -88,7 +88,7 @@ export async function converse(plan: Plan, open: OpenSocket): Promise<PingReply[
       if (sent < 0) {
         settle({ sequence: current, error: describeErrno(sent)[0] });
       } else {
-        waiting.set(current, { sequence: current, sent: sent / 1e6, timer: setTimeout(expire, timeout, current) });
+        waiting.set(current, { sequence: current, sent, timer: setTimeout(expire, timeout, current) });
       }
     };
 
@@ -135,7 +135,7 @@ export async function converse(plan: Plan, open: OpenSocket): Promise<PingReply[
           const { time, ttl } = received;
           settle({
             sequence: probe.sequence,
-            time: Math.max(0, time - probe.sent),
+            time: Math.max(0, time - probe.sent) / 1e6,
             ...(ttl !== undefined && { ttl }),
             bytes: ICMP_HEADER + plan.size,
           });

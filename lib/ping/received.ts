@@ -16,7 +16,7 @@ export interface QueuedError {
 }
 
 export interface Received {
-  /** CLOCK_MONOTONIC, in milliseconds. */
+  /** CLOCK_MONOTONIC, in nanoseconds: whole, so that differences are exact. */
   readonly time: number;
   readonly ttl?: number;
   readonly error?: QueuedError;
@@ -31,7 +31,7 @@ export function readReceived(buffer: Uint8Array): Received {
   const ttl = view.getInt32(8, LITTLE);
   const errno = view.getInt32(12, LITTLE);
   return {
-    time: view.getFloat64(0, LITTLE) / 1e6,
+    time: view.getFloat64(0, LITTLE),
     ...(ttl >= 0 && { ttl }),
     ...(errno !== 0 && { error: readError(buffer, view, errno) }),
   };

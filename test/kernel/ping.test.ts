@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createNetns } from '../../lib/netns/calls.js';
 import type { Netns } from '../../lib/netns/netns.js';
@@ -230,6 +231,39 @@ describeKernel('ping', () => {
     );
     for (const netns of namespaces) netns.close();
     expect(results.map(({ received }) => received)).toEqual(Array(20).fill(3));
+  });
+
+  test('a Worker may be terminated while it pings', () => {
+    // In a process where no other thread has loaded the addon, which then goes away with the Worker.
+    const { cache } = createRequire(import.meta.url);
+    const addon = Object.keys(cache).find((path) => /netloom(\.\w+)?\.node$/.test(path));
+    const worker = `
+      const { parentPort } = require('node:worker_threads');
+      const native = require(${JSON.stringify(addon)});
+      const request = Uint8Array.of(8, 0, 0xf7, 0xfe, 0, 0, 0, 1);
+      const buffer = new Uint8Array(128);
+      const open = async () => {
+        const socket = await native.openPingAsync({ netns: -1, scope: 0, ttl: 0 }, Uint8Array.of(127, 0, 0, 1), () => {
+          while (socket.receive(buffer) >= 0) socket.send(request);
+        });
+        if (socket.send(request) < 0) throw new Error('not sent');
+        setTimeout(() => { socket.close(); open(); }, 2);
+      };
+      for (let i = 0; i < 8; i++) open();
+      parentPort.postMessage('started');`;
+    const program = `
+      const { Worker } = require('node:worker_threads');
+      (async () => {
+        for (let i = 0; i < 20; i++) {
+          const worker = new Worker(${JSON.stringify(worker)}, { eval: true });
+          worker.on('error', (error) => { throw error; });
+          await new Promise((resolve) => worker.on('message', resolve));
+          await new Promise((resolve) => setTimeout(resolve, i));
+          await worker.terminate();
+        }
+        console.log('all terminated');
+      })();`;
+    expect(inside(near, process.execPath, '-e', program)).toBe('all terminated\n');
   });
 
   describe('without CAP_NET_RAW', () => {

@@ -281,7 +281,7 @@ describeKernel('spawn', () => {
   });
 
   test('detached: a session of its own', async () => {
-    const child = spawn(netns, 'sh', ['-c', 'ps -o sid= -p $$'], {
+    const child = spawn(netns, 'sh', ['-c', 'cut -d" " -f6 /proc/$$/stat'], {
       detached: true,
       stdio: ['ignore', 'pipe', 'inherit'],
     });

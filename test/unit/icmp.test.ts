@@ -96,8 +96,8 @@ function header(time: number, ttl: number, error = 0, rest: number[] = []): Uint
 }
 
 test('the header of a received packet', () => {
-  expect(readReceived(header(1_500_000, 64))).toEqual({ time: 1.5, ttl: 64 });
-  expect(readReceived(header(1_500_000, -1))).toEqual({ time: 1.5 });
+  expect(readReceived(header(1_500_000, 64))).toEqual({ time: 1_500_000, ttl: 64 });
+  expect(readReceived(header(1_500_000, -1))).toEqual({ time: 1_500_000 });
 });
 
 test('the header of an ICMP error names its message and its sender', () => {
