@@ -31,7 +31,7 @@ export type Settle = (replies: Reply[]) => void;
 
 /** Requests that were added together. */
 export interface Exchange {
-  readonly replies: Reply[];
+  replies: Reply[];
   readonly settle: Settle;
   open: number;
 }
@@ -73,7 +73,8 @@ export class Batch {
     const before = this.#pending.length;
     const mark = this.out.length;
     try {
-      for (const request of requests) {
+      // Not pushed one by one: the array of a single reply would take room for seventeen.
+      exchange.replies = requests.map((request) => {
         const start = this.out.length;
         writeMessage(this.out, request, this.#first + this.#pending.length);
         const end = this.out.length;
@@ -88,8 +89,8 @@ export class Batch {
           done: false,
         };
         this.#pending.push(pending);
-        exchange.replies.push(pending);
-      }
+        return pending;
+      });
     } catch (error) {
       this.#pending.length = before;
       this.out.rewind(mark);

@@ -41,12 +41,60 @@ class Exchange implements Effect<Reply[]> {
   }
 }
 
-/** Sends one request whose answer is an ack, and throws the kernel's refusal. */
-export function* send(netns: Netns, one: Request<unknown>): Operation<void> {
-  // Without the generator of perform(), nor an array for what has no values: routes come by the ten thousand.
-  const [reply] = (yield exchange(netns, [one])) as Reply[];
-  if (reply?.error) throw reply.error;
+/**
+ * Sends one request whose answer is an ack, and throws the kernel's refusal. What it gives is the generator of
+ *
+ *     const [reply] = yield* perform(exchange(netns, [one]));
+ *     if (reply.error) throw reply.error;
+ *
+ * written out: routes come by the ten thousand, and what each of them holds while it waits is what it costs.
+ */
+export const send = (netns: Netns, one: Request<unknown>): Operation<void> => new Send(netns, one);
+
+class Send implements Effect<Reply[]>, Operation<void> {
+  readonly #netns: Netns;
+  readonly #request: Request<unknown>;
+  #sent = false;
+
+  constructor(netns: Netns, one: Request<unknown>) {
+    this.#netns = netns;
+    this.#request = one;
+  }
+
+  now(): Reply[] {
+    return this.#netns.sockets.exchange([this.#request]);
+  }
+
+  later(done: (replies: Reply[]) => void): () => boolean {
+    return this.#netns.sockets.enqueue([this.#request], done);
+  }
+
+  next(replies: unknown): IteratorResult<Effect<unknown>, void> {
+    if (!this.#sent) {
+      this.#sent = true;
+      return { done: false, value: this };
+    }
+    const [reply] = replies as Reply[];
+    if (reply?.error) throw reply.error;
+    return DONE;
+  }
+
+  throw(error: unknown): never {
+    throw error;
+  }
+
+  return(): IteratorResult<Effect<unknown>, void> {
+    return DONE;
+  }
+
+  [Symbol.iterator](): this {
+    return this;
+  }
+
+  [Symbol.dispose](): void {}
 }
+
+const DONE = { done: true, value: undefined } as const;
 
 /** Sends one request; gives what its answer decoded to, and throws the kernel's refusal. */
 export function* request<R>(netns: Netns, one: Request<R>): Operation<R[]> {
