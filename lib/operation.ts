@@ -219,7 +219,8 @@ function abandon<R>(steps: Operation<R>, signal: AbortSignal): void {
   );
 }
 
-function abortError(signal: AbortSignal): unknown {
+/** What a call rejects with whose signal was aborted: an AbortError, as Node's own calls. */
+export function abortError(signal: AbortSignal): unknown {
   const { reason } = signal;
   if (reason instanceof Error && reason.name === 'AbortError') return reason;
   return Object.assign(new Error('The operation was aborted', { cause: reason }), {

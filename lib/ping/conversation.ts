@@ -8,6 +8,7 @@ import { constants } from 'node:os';
 import { AF_INET } from '../addressing/ip.js';
 import { describeErrno } from '../errors.js';
 import type { PingSocket } from '../native/binding.js';
+import { abortError } from '../operation.js';
 import { carriesCookie, echoTypes, encodeEchoRequest, ICMP_HEADER, ipv4Payload, parseEcho } from './icmp.js';
 import type { PingReply, Plan } from './plan.js';
 import { RECEIVE_HEADER, type Received, readReceived } from './received.js';
@@ -61,7 +62,7 @@ export async function converse(plan: Plan, open: OpenSocket): Promise<PingReply[
       socket.close();
       tell();
     };
-    const onAbort = (): void => finish(() => reject(aborted(signal as AbortSignal)));
+    const onAbort = (): void => finish(() => reject(abortError(signal as AbortSignal)));
 
     const settle = (reply: PingReply): void => {
       replies[reply.sequence - 1] = reply;
@@ -150,11 +151,6 @@ export async function converse(plan: Plan, open: OpenSocket): Promise<PingReply[
     signal?.addEventListener('abort', onAbort, { once: true });
     transmit();
   });
-}
-
-export function aborted(signal: AbortSignal): Error {
-  const error = new Error('The operation was aborted', { cause: signal.reason });
-  return Object.assign(error, { name: 'AbortError', code: 'ABORT_ERR' });
 }
 
 function explainRefusal(error: unknown): unknown {

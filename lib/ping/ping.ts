@@ -2,8 +2,9 @@
 import { invalidValue, nameCall } from '../errors.js';
 import { native } from '../native/load.js';
 import { descriptorOf, type Netns, netnsOf } from '../netns/netns.js';
+import { abortError } from '../operation.js';
 import { getLink, isGone } from '../rtnetlink/link/find.js';
-import { aborted, converse } from './conversation.js';
+import { converse } from './conversation.js';
 import { type PingOptions, type PingReply, parseTarget, planOf, type Target } from './plan.js';
 
 export interface PingResult {
@@ -40,7 +41,7 @@ export async function ping(address: string, options: PingOptions = {}): Promise<
     const target = parseTarget(address);
     const plan = planOf(target.family, options);
     const netns = netnsOf(options.netns);
-    if (plan.signal?.aborted) throw aborted(plan.signal);
+    if (plan.signal?.aborted) throw abortError(plan.signal);
     const scope = await scopeOf(target, address, netns);
     const open = (readable: () => void) =>
       native.openPingAsync({ netns: descriptorOf(netns), scope, ttl: plan.ttl }, target.bytes, readable);
