@@ -1,0 +1,45 @@
+/**
+ * A router between two networks.
+ *
+ *     client             router              server
+ *     eth0 ─────────── east  west ─────────── eth0
+ *     10.1.0.2/24   10.1.0.1  10.2.0.1   10.2.0.2/24
+ */
+import { setTimeout } from 'node:timers/promises';
+import { addRoute, createNetns, createVeth, getLink, ping, setSysctl } from 'netloom';
+
+async function main(): Promise<void> {
+  await using client = await createNetns();
+  await using router = await createNetns();
+  await using server = await createNetns();
+
+  for (const [netns, port, network] of [
+    [client, 'east', '10.1.0'],
+    [server, 'west', '10.2.0'],
+  ] as const) {
+    const [eth0] = await createVeth({
+      name: 'eth0',
+      netns,
+      up: true,
+      addresses: [`${network}.2/24`],
+      peer: { name: port, netns: router, up: true, addresses: [`${network}.1/24`] },
+    });
+    // Each host knows its own network; whatever else there is goes by the router.
+    await addRoute({ to: 'default', via: `${network}.1`, link: eth0 });
+    // The kernel gets a link going in the background; what is sent before that is lost.
+    while ((await getLink(eth0)).operState !== 'up') await setTimeout(1);
+  }
+
+  const reach = async (): Promise<string> => {
+    const [reply] = (await ping('10.2.0.2', { netns: client, count: 1, timeout: 200 })).replies;
+    return reply?.time === undefined ? `no answer (${reply?.error})` : `answered, with TTL ${reply.ttl}`;
+  };
+  console.log(`before: ${await reach()}`);
+
+  // A namespace is a host until it is told that it is a router: forwarding is one of its own kernel parameters.
+  await setSysctl('net.ipv4.ip_forward', 1, { netns: router });
+  // Whoever forwards a packet takes one from its time to live, which starts at 64.
+  console.log(`after:  ${await reach()}`);
+}
+
+await main();
