@@ -35,6 +35,11 @@ class PromiseJob final : public Job {
 
   void Run(HomeNetns& home) override { outcome_.emplace(operation_.Run(home)); }
 
+  [[nodiscard]] const void* Strand() const override {
+    if constexpr (requires { operation_.Strand(); }) return operation_.Strand();
+    return nullptr;
+  }
+
   // Statuses are ignored: they fail only when the environment is terminating, and then nobody waits for the promise.
   void Deliver(Napi::Env env) override {
     if (!*outcome_) {

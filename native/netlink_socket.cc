@@ -12,14 +12,9 @@ namespace netloom {
 
 using ExchangePtr = std::unique_ptr<NetlinkExchange>;
 
-// One call of exchange or exchangeAsync. It has the NetlinkExchange from TakeFrom until it gives it back.
+// One call of exchange or exchangeAsync. It has a part in the NetlinkExchange from TakeFrom until it is destroyed.
 class RunExchange {
  public:
-  RunExchange() = default;
-  RunExchange(RunExchange&&) = default;
-  // Not run: there was no thread for it, or the environment ends.
-  ~RunExchange() { GiveBack(); }
-
   bool Parse(const Napi::CallbackInfo& info) {
     Arguments arguments(info);
     int length = 0;
@@ -39,60 +34,76 @@ class RunExchange {
   }
 
   void TakeFrom(NetlinkSocket& socket) {
-    socket_ = &socket;
-    exchange_ = std::move(socket.exchange_);
-    socket.away_ = true;
+    ++socket.jobs_;
+    socket_.reset(&socket);
+    exchange_ = socket.exchange_.get();
   }
 
   // The socket and the buffers must outlive the visit to another thread.
   void Hold(const Napi::CallbackInfo& info) {
+    queued_ = true;
     held_[0] = Napi::Persistent(info.This().As<Napi::Object>());
     if (begins_) held_[1] = Napi::Persistent(info[0].As<Napi::Object>());
     held_[2] = Napi::Persistent(info[2].As<Napi::Object>());
   }
 
+  // Exchanges on one socket follow each other.
+  [[nodiscard]] const void* Strand() const { return exchange_; }
+
   Result<int> Run(HomeNetns&) {
+    const int result = Exchange();
+    outstanding_ = exchange_->outstanding();
+    // Sizes are multiples of 4.
+    return result > 0 && outstanding_ > 0 ? result | kUnfinished : result;
+  }
+
+  // Keeps the send buffer of an exchange that is not finished.
+  void Finish(Napi::Value send) {
+    if (outstanding_ == 0) {
+      socket_->send_.Reset();
+    } else if (begun_) {
+      socket_->send_ = Napi::Persistent(send.As<Napi::Object>());
+    }
+    socket_->outstanding_ = socket_->closed_ ? 0 : outstanding_;
+  }
+
+  Napi::Value ToJs(Napi::Env env, int result) {
+    Finish(begun_ ? held_[1].Value() : Napi::Object());
+    return Napi::Number::New(env, result);
+  }
+
+ private:
+  // On the JavaScript thread, also for one that was not run: there was no thread for it, or the environment ends.
+  struct GiveBack {
+    void operator()(NetlinkSocket* socket) const {
+      if (--socket->jobs_ > 0 || !socket->closed_) return;
+      socket->send_.Reset();
+      socket->exchange_.reset();
+    }
+  };
+
+  static constexpr int kUnfinished = 1;
+
+  int Exchange() {
     if (begins_) {
+      // What it was queued behind is not finished; to begin would be to give that up.
+      if (queued_ && exchange_->outstanding() > 0) return -EAGAIN;
+      begun_ = true;
       const int error = exchange_->Begin(send_.data, send_.size);
       if (error != 0) return error;
     }
     return exchange_->Run(receive_.data, receive_.size);
   }
 
-  // Keeps the send buffer of an exchange that is not finished, and takes the socket its NetlinkExchange back.
-  void Finish(Napi::Value send) {
-    if (exchange_->outstanding() == 0) {
-      socket_->send_.Reset();
-    } else if (begins_) {
-      socket_->send_ = Napi::Persistent(send.As<Napi::Object>());
-    }
-    GiveBack();
-  }
-
-  Napi::Value ToJs(Napi::Env env, int result) {
-    Finish(begins_ ? held_[1].Value() : Napi::Object());
-    return Napi::Number::New(env, result);
-  }
-
- private:
-  void GiveBack() {
-    if (!exchange_) return;
-    socket_->away_ = false;
-    socket_->outstanding_ = socket_->closed_ ? 0 : exchange_->outstanding();
-    if (socket_->closed_) {
-      socket_->send_.Reset();
-      exchange_.reset();
-    } else {
-      socket_->exchange_ = std::move(exchange_);
-    }
-  }
-
-  NetlinkSocket* socket_ = nullptr;
-  ExchangePtr exchange_;
+  Napi::ObjectReference held_[3];  // outlives what gives the socket back
+  std::unique_ptr<NetlinkSocket, GiveBack> socket_;
+  NetlinkExchange* exchange_ = nullptr;
   Bytes send_;
   Bytes receive_;
+  bool queued_ = false;
   bool begins_ = false;
-  Napi::ObjectReference held_[3];
+  bool begun_ = false;
+  uint32_t outstanding_ = 0;
 };
 
 namespace {
@@ -146,7 +157,7 @@ Napi::Value NetlinkSocket::Outstanding(const Napi::CallbackInfo& info) {
 Napi::Value NetlinkSocket::Exchange(const Napi::CallbackInfo& info) {
   RunExchange run;
   if (!run.Parse(info)) return {};
-  if (closed_ || away_) return Napi::Number::New(info.Env(), closed_ ? -EBADF : -EBUSY);
+  if (closed_ || jobs_ > 0) return Napi::Number::New(info.Env(), closed_ ? -EBADF : -EBUSY);
   run.TakeFrom(*this);
   auto result = run.Run(Environment::Of(info.Env()).home());
   run.Finish(info[0]);
@@ -156,27 +167,27 @@ Napi::Value NetlinkSocket::Exchange(const Napi::CallbackInfo& info) {
 Napi::Value NetlinkSocket::ExchangeAsync(const Napi::CallbackInfo& info) {
   RunExchange run;
   if (!run.Parse(info)) return {};
-  if (closed_ || away_) {
+  if (closed_) {
     auto refused = Napi::Promise::Deferred::New(info.Env());
-    refused.Resolve(Napi::Number::New(info.Env(), closed_ ? -EBADF : -EBUSY));
+    refused.Resolve(Napi::Number::New(info.Env(), -EBADF));
     return refused.Promise();
   }
   run.Hold(info);
   run.TakeFrom(*this);
-  outstanding_ = 0;
   return RunOnPool(info.Env(), std::move(run));
 }
 
 void NetlinkSocket::Close(const Napi::CallbackInfo&) {
-  exchange_.reset();
   closed_ = true;
   fd_ = -1;
   outstanding_ = 0;
-  if (!away_) send_.Reset();
+  if (jobs_ > 0) return;
+  exchange_.reset();
+  send_.Reset();
 }
 
 Napi::Value NetlinkSocket::CloseAsync(const Napi::CallbackInfo& info) {
-  UniqueFd fd = exchange_ ? exchange_->TakeFd() : UniqueFd();
+  UniqueFd fd = exchange_ && jobs_ == 0 ? exchange_->TakeFd() : UniqueFd();
   Close(info);
   return CloseOnPool(info.Env(), std::move(fd));
 }

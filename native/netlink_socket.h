@@ -1,8 +1,9 @@
 // The JavaScript class NetlinkSocket: a NetlinkExchange, run here or on a pool thread.
 //
-// Lifetime: until closed or collected. Thread: the environment's own. While an asynchronous exchange runs, the
-// NetlinkExchange is away with the job (so no second exchange can begin, and close() takes effect at its return), and
-// the job holds references to this object and to both buffers.
+// Lifetime: until closed or collected. Thread: the environment's own. Asynchronous exchanges run one behind the other,
+// so that JavaScript can prepare the next ones while the kernel works on the first. Each of these jobs holds references
+// to this object and to its buffers, and while there are any the NetlinkExchange is theirs: close() takes effect when
+// the last of them has returned.
 #pragma once
 
 #include <napi.h>
@@ -29,8 +30,8 @@ class NetlinkSocket final : public Napi::ObjectWrap<NetlinkSocket> {
  private:
   friend class RunExchange;
 
-  std::unique_ptr<NetlinkExchange> exchange_;  // null while it is away, and once closed
-  bool away_ = false;
+  std::unique_ptr<NetlinkExchange> exchange_;  // null once closed
+  uint32_t jobs_ = 0;                          // submitted and not yet delivered
   bool closed_ = false;
   int fd_ = -1;
   uint32_t burst_ = 0;

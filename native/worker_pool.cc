@@ -1,5 +1,7 @@
 #include "worker_pool.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace netloom {
@@ -68,8 +70,10 @@ Status WorkerPool::Submit(std::unique_ptr<Job> job) {
   {
     Lock lock(mutex_);
     if (stopping_) return SystemError{"uv_thread_create", ECANCELED, {}};
+    // The thread that runs its strand takes it next.
+    const bool follows = IsBusy(job->Strand());
     queue_.push_back(std::move(job));
-    if (queue_.size() > idle_) {
+    if (!follows && queue_.size() > idle_) {
       const int error = StartThread();
       if (error != 0) {
         // No thread at all: nobody would ever take it.
@@ -78,7 +82,7 @@ Status WorkerPool::Submit(std::unique_ptr<Job> job) {
         return SystemError{"uv_thread_create", -error, {}};
       }
     }
-    uv_cond_signal(&wake_);
+    if (!follows) uv_cond_signal(&wake_);
   }
   if (pending_++ == 0) uv_ref(reinterpret_cast<uv_handle_t*>(&async_));
   return Done{};
@@ -110,23 +114,39 @@ void WorkerPool::ThreadMain(void* thread) {
   self->pool->Work(*self);
 }
 
+// Under mutex_.
+bool WorkerPool::IsBusy(const void* strand) const {
+  if (strand == nullptr) return false;
+  return std::any_of(std::begin(threads_), std::end(threads_),
+                     [strand](const Thread& thread) { return thread.strand == strand; });
+}
+
+// Under mutex_. The first that may run, or the end.
+WorkerPool::Jobs::iterator WorkerPool::NextJob() {
+  return std::find_if(queue_.begin(), queue_.end(), [this](const auto& job) { return !IsBusy(job->Strand()); });
+}
+
 void WorkerPool::Work(Thread& self) {
   HomeNetns home;  // the namespace of the JavaScript thread, which started this one
   uv_mutex_lock(&mutex_);
   for (;;) {
     bool idle_too_long = false;
-    while (queue_.empty() && !stopping_ && !idle_too_long) {
+    auto next = NextJob();
+    while (next == queue_.end() && !stopping_ && !idle_too_long) {
       ++idle_;
       idle_too_long = uv_cond_timedwait(&wake_, &mutex_, kIdleNanoseconds) == UV_ETIMEDOUT;
       --idle_;
+      next = NextJob();
     }
-    if (queue_.empty()) break;  // idle, or stopping
+    if (next == queue_.end()) break;  // idle, or stopping
 
-    std::unique_ptr<Job> job = std::move(queue_.front());
-    queue_.pop_front();
+    std::unique_ptr<Job> job = std::move(*next);
+    queue_.erase(next);
+    self.strand = job->Strand();
     uv_mutex_unlock(&mutex_);
     job->Run(home);
     uv_mutex_lock(&mutex_);
+    self.strand = nullptr;
     completed_.push_back(std::move(job));
     uv_async_send(&async_);
   }

@@ -27,6 +27,8 @@ class Job {
   virtual ~Job() = default;
   virtual void Run(HomeNetns& home) = 0;
   virtual void Deliver(Napi::Env env) = 0;
+  // Jobs that name the same strand run one at a time, in the order of their submission. Null: on its own.
+  [[nodiscard]] virtual const void* Strand() const { return nullptr; }
 };
 
 class WorkerPool {
@@ -46,6 +48,7 @@ class WorkerPool {
   struct Thread {
     WorkerPool* pool;
     ThreadState state = ThreadState::kNone;
+    const void* strand = nullptr;  // of the job that it runs
     uv_thread_t id;
   };
   static constexpr size_t kMaxThreads = 4;
@@ -55,6 +58,8 @@ class WorkerPool {
 
   static void ThreadMain(void* thread);
   void Work(Thread& self);
+  [[nodiscard]] bool IsBusy(const void* strand) const;
+  Jobs::iterator NextJob();
   int StartThread();
   void JoinThreads(ThreadState state);
   void Deliver();

@@ -26,9 +26,14 @@ export interface NetlinkSocket extends Handle {
    * Sends the `length` first bytes of `send` (whole netlink messages) and receives until each of them has
    * had its end (its ack, NLMSG_DONE, or the one answer to a message that asks for neither), or until
    * `receive` has no room for another datagram. `send` null: goes on receiving.
-   * Returns the bytes received (whole datagrams, each starting at a multiple of 4), or a negative errno.
+   * Returns the bytes received (whole datagrams, each padded to a multiple of 4), plus 1 where another call
+   * is needed to receive the rest; or a negative errno.
    */
   exchange(send: Uint8Array | null, length: number, receive: Uint8Array): number;
+  /**
+   * Several follow each other in the order of the calls. One with `send` does nothing but give -EAGAIN where
+   * the exchange before it turns out to need another call.
+   */
   exchangeAsync(send: Uint8Array | null, length: number, receive: Uint8Array): Promise<number>;
 }
 

@@ -3,6 +3,7 @@
  * closed with it: one that native threads use for asynchronous calls, one for `netloom/sync`. Neither can
  * get in the way of the other.
  */
+import { constants } from 'node:os';
 import { closedError } from '../errors.js';
 import type { NetlinkSocket } from '../native/binding.js';
 import { native } from '../native/load.js';
@@ -19,6 +20,14 @@ const KERNEL_BUFFER = 4 * 1024 * 1024;
 // A batch that has grown to this is sent although the turn is not over: the kernel works on it meanwhile.
 const FULL = 64 * 1024;
 
+// How many full batches are handed to the native thread at a time. They are what it works on while this thread
+// encodes the next ones; each has a receive buffer, of which only what is received takes memory.
+const MOST_IN_FLIGHT = 32;
+// Of a batch that was not sent, since the one before it needs another receive buffer.
+const TRY_AGAIN = -constants.errno.EAGAIN;
+// In what native code returns: the size is one less, and another call receives the rest.
+const UNFINISHED = 1;
+
 // More messages than fit into a full batch and the exchange that filled it.
 const MOST_IN_BATCH = FULL;
 
@@ -33,12 +42,6 @@ const giveBuffer = (buffer: ByteReader): void => {
   if (spareBuffers.length < 4) spareBuffers.push(buffer);
 };
 
-/** What one native call brought, or the errno that it failed with. */
-interface Received {
-  readonly buffer: ByteReader;
-  readonly size: number;
-}
-
 /** What sockets need to know of the namespace that they belong to. */
 export interface Place {
   /** Its descriptor, or -1 for the process's own. Throws once the namespace is closed. */
@@ -46,6 +49,18 @@ export interface Place {
   /** What errors call it. */
   readonly label: string | undefined;
 }
+
+// An exchange goes on to its end, also where something is wrong with the answers so far.
+function route(batch: Batch, buffer: ByteReader, size: number): void {
+  try {
+    batch.receive(buffer, size & ~UNFINISHED);
+  } catch (error) {
+    refuse(batch, error);
+  }
+}
+
+const refuse = (batch: Batch, error: unknown): void =>
+  batch.refuse(() => (error instanceof Error ? error : new Error(String(error))));
 
 export class Sockets {
   readonly #place: Place;
@@ -58,7 +73,10 @@ export class Sockets {
   #asyncSocket: NetlinkSocket | undefined;
   readonly #queue: Batch[] = [];
   #flushPlanned = false;
-  #busy = false;
+  #inFlight = 0;
+  /** A batch in flight has answers that need another call; those behind it come back to be sent again. */
+  #stalled = false;
+  readonly #returned: Batch[] = [];
 
   constructor(place: Place) {
     this.#place = place;
@@ -81,7 +99,7 @@ export class Sockets {
     const buffer = takeBuffer();
     let received = socket.exchange(batch.out.bytes, batch.out.length, buffer.bytes);
     while (received > 0) {
-      batch.receive(buffer, received);
+      batch.receive(buffer, received & ~UNFINISHED);
       if (batch.open === 0) break;
       received = socket.exchange(null, 0, buffer.bytes);
     }
@@ -103,7 +121,7 @@ export class Sockets {
       this.#queue.push(batch);
     }
     const exchange = batch.add(requests, settle);
-    if (batch.out.length >= FULL) void this.#flush();
+    if (batch.out.length >= FULL) this.#launch(FULL);
     else this.#planFlush();
     const waiting = batch;
     return () => this.#queue.includes(waiting) && waiting.withdraw(exchange);
@@ -117,64 +135,70 @@ export class Sockets {
   }
 
   // The turn is over when the promise jobs that it caused have run: a tick that is asked for from a promise
-  // job comes behind all of them.
+  // job comes behind all of them. What is queued while a batch is under way waits for it, so that it travels
+  // with what the answers cause.
   #planFlush(): void {
-    if (this.#flushPlanned || this.#busy) return;
+    if (this.#flushPlanned || this.#inFlight > 0) return;
     this.#flushPlanned = true;
     queueMicrotask(() =>
       process.nextTick(() => {
         this.#flushPlanned = false;
-        void this.#flush();
+        this.#launch(0);
       }),
     );
   }
 
-  async #flush(): Promise<void> {
-    if (this.#busy) return;
-    const batch = this.#queue.shift();
-    if (batch === undefined) return;
-    this.#busy = true;
-    const refuse = (error: unknown): void =>
-      batch.refuse(() => (error instanceof Error ? error : new Error(String(error))));
-    let last: Received | undefined;
-    try {
-      last = await this.#travel(batch);
-    } catch (error) {
-      refuse(error);
+  /** Hands over what is queued, as far as it has grown to `least` bytes. */
+  #launch(least: number): void {
+    while (!this.#stalled && this.#inFlight < (this.#asyncSocket === undefined ? 1 : MOST_IN_FLIGHT)) {
+      const batch = this.#queue[0];
+      if (batch === undefined || batch.out.length < least) return;
+      this.#queue.shift();
+      void this.#travel(batch);
     }
-    this.#busy = false;
-    // The kernel works on the next load while the last answers to this one are routed.
-    if (this.#queue.length > 1) void this.#flush();
-    if (last !== undefined) {
-      const { buffer, size } = last;
-      try {
-        if (size > 0) batch.receive(buffer, size);
-      } catch (error) {
-        refuse(error);
-      }
-      giveBuffer(buffer);
-      if (batch.open > 0) batch.fail(size, 'sendmsg');
-    }
-    // What the answers caused in this turn shall travel together too, unless there is a load already.
-    if (this.#queue.length > 0) this.#planFlush();
   }
 
-  /** Sends a batch and routes its answers, but for the last of them. */
-  async #travel(batch: Batch): Promise<Received> {
-    if (this.#closed) throw closedError(`namespace ${this.label}`);
-    const socket = (this.#asyncSocket ??= await native.openNetlinkAsync(this.#options()));
+  async #travel(batch: Batch): Promise<void> {
+    this.#inFlight++;
     let buffer = takeBuffer();
-    let size = await socket.exchangeAsync(batch.out.bytes, batch.out.length, buffer.bytes);
-    while (size > 0 && socket.outstanding > 0) {
-      // The kernel fills the next buffer while this one is decoded.
-      const next = takeBuffer();
-      const following = socket.exchangeAsync(null, 0, next.bytes);
-      batch.receive(buffer, size);
-      giveBuffer(buffer);
-      buffer = next;
-      size = await following;
+    let size = 0;
+    try {
+      if (this.#closed) throw closedError(`namespace ${this.label}`);
+      // In a burst it is opened here and now, which takes some 20 µs: else nothing could be sent before the turn
+      // is over.
+      const socket = (this.#asyncSocket ??=
+        batch.out.length >= FULL
+          ? native.openNetlink(this.#options())
+          : await native.openNetlinkAsync(this.#options()));
+      size = await socket.exchangeAsync(batch.out.bytes, batch.out.length, buffer.bytes);
+      while (size > 0 && (size & UNFINISHED) !== 0) {
+        this.#stalled = true;
+        // The kernel fills the next buffer while this one is decoded.
+        const next = takeBuffer();
+        const following = socket.exchangeAsync(null, 0, next.bytes);
+        route(batch, buffer, size);
+        giveBuffer(buffer);
+        buffer = next;
+        size = await following;
+      }
+    } catch (error) {
+      // Whoever queued the batch shall not be told before that call has returned.
+      await undefined;
+      refuse(batch, error);
     }
-    return { buffer, size };
+    this.#inFlight--;
+    if (size === TRY_AGAIN && this.#stalled) {
+      this.#returned.push(batch);
+    } else {
+      this.#stalled = false;
+      this.#queue.unshift(...this.#returned.splice(0));
+      // The kernel works on the next load while the last answers to this one are routed.
+      this.#launch(FULL);
+      if (size > 0) route(batch, buffer, size);
+      if (batch.open > 0) batch.fail(size, 'sendmsg');
+    }
+    giveBuffer(buffer);
+    if (this.#queue.length > 0) this.#planFlush();
   }
 
   #reserve(count: number): number {
