@@ -67,7 +67,9 @@ async function lab(signal: AbortSignal): Promise<void> {
       const peer = await moveToNetns(ends[1], bridge, { name: port, up: true });
       await Promise.all([addAddress(link, address), setLink(peer, { master: br })]);
       // The kernel gets links and ports going in the background; what is sent before that is lost.
-      for (const part of [link, peer]) while ((await getLink(part)).operState !== 'up') await setTimeout(1);
+      for (const part of [link, peer]) {
+        while ((await getLink(part)).operState !== 'up') await setTimeout(1, undefined, { signal });
+      }
     }
 
     for (const [name, netns] of made) await show(name, netns);
@@ -86,7 +88,7 @@ async function lab(signal: AbortSignal): Promise<void> {
     if (received === 0) throw new Error('nothing came through the bridge');
   } finally {
     // Only what was made here. The links go with their namespaces.
-    await Promise.all(made.map(([, netns]) => deleteNetns(netns)));
+    await Promise.all(made.map(([, netns]) => deleteNetns(netns, { ifExists: true })));
     if (made.length > 0) console.log(`removed ${made.map(([name]) => name).join(', ')}`);
   }
 }
