@@ -82,7 +82,7 @@ describe('any address', () => {
     fc.uint8Array({ minLength: 16, maxLength: 16 }),
     fc.array(fc.constantFrom(0, 0, 0, 1, 0xffff, 0xabcd), { minLength: 8, maxLength: 8 }).map((groups) => {
       const out = new Uint8Array(16);
-      groups.forEach((group, i) => out.set([group >> 8, group & 255], i * 2));
+      for (const [i, group] of groups.entries()) out.set([group >> 8, group & 255], i * 2);
       return out;
     }),
   );
