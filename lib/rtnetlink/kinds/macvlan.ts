@@ -63,6 +63,7 @@ interface MacvlanWithSources extends MacvlanBase {
 interface MacvlanWithoutSources extends MacvlanBase {
   /** vepa if absent: frames between two of them go out to a switch that must send them back. */
   readonly mode?: Exclude<MacvlanMode, 'source'> | undefined;
+  readonly sources?: undefined;
 }
 
 /** Options of a macvlan. A list of sources goes with mode `source` only. */
