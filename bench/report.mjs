@@ -1,0 +1,123 @@
+/** What the measurements of a row come to: statistics, the table, and which targets were missed. Pure. */
+
+/**
+ * @typedef {import('./programs.mjs').Result} Result
+ * @typedef {import('./rows.mjs').Row} Row
+ *
+ * @typedef {object} Measured
+ * @property {import('./programs.mjs').Program} program
+ * @property {Result[]} results one a round, in the order of the rounds
+ *
+ * @typedef {object} Line
+ * @property {string} name
+ * @property {boolean} ours
+ * @property {string | undefined} flavour
+ * @property {string | undefined} unsupported
+ * @property {number[]} each nanoseconds of one operation, by round
+ * @property {number} median
+ * @property {number} totalMs median of the measured part
+ * @property {number | undefined} toC median of the rounds' ratios to C: noise that lasts longer than a round cancels
+ * @property {number | undefined} loopDelayMs median of the longest delays
+ * @property {number | undefined} idleLoopDelayMs the same of a loop that had nothing to do
+ */
+
+export function median(/** @type {number[]} */ values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
+}
+
+/** @returns {Line[]} */
+export function summarize(/** @type {Measured[]} */ measured) {
+  const perOperation = (/** @type {Result[]} */ results) => results.map(({ ns, count }) => ns / count);
+  const c = perOperation(measured.find(({ program }) => program.name === 'C')?.results ?? []);
+  return measured.map(({ program: { name, ours, flavour }, results }) => {
+    const unsupported = results.find((result) => result.unsupported)?.unsupported;
+    const each = perOperation(results);
+    const ratios = each.map((value, round) => value / (c[round] ?? Number.NaN));
+    return {
+      ...{ name, ours, flavour, unsupported, each },
+      median: median(each),
+      totalMs: median(results.map(({ ns }) => ns)) / 1e6,
+      toC: unsupported === undefined && c.length > 0 ? median(ratios) : undefined,
+      loopDelayMs: milliseconds(results.map(({ loopDelayNs }) => loopDelayNs)),
+      idleLoopDelayMs: milliseconds(results.map(({ idleLoopDelayNs }) => idleLoopDelayNs)),
+    };
+  });
+}
+
+function milliseconds(/** @type {(number | undefined)[]} */ all) {
+  const values = all.filter((value) => value !== undefined);
+  return values.length === 0 ? undefined : median(values) / 1e6;
+}
+
+/** One sentence for each target that was missed. */
+export function shortfalls(/** @type {Row} */ row, /** @type {Line[]} */ lines) {
+  const missed = [];
+  for (const line of lines) {
+    if (!line.ours) continue;
+    for (const { flavours, ofC, perSecond, totalMs, loopDelayMs } of row.targets ?? []) {
+      if (!flavours.includes(line.flavour ?? '')) continue;
+      if (ofC !== undefined && (line.toC ?? 0) > ofC)
+        missed.push(`${line.name} takes ${line.toC?.toFixed(2)} times as long as C, not ${ofC}`);
+      if (perSecond !== undefined && 1e9 / line.median < perSecond)
+        missed.push(`${line.name} does ${count(1e9 / line.median)}/s, not ${count(perSecond)}/s`);
+      if (totalMs !== undefined && line.totalMs > totalMs)
+        missed.push(`${line.name} takes ${line.totalMs.toFixed(1)} ms, not ${totalMs} ms`);
+      if (loopDelayMs !== undefined && (line.loopDelayMs ?? 0) > loopDelayMs)
+        missed.push(
+          `${line.name} holds the event loop up for ${line.loopDelayMs?.toFixed(2)} ms, not ${loopDelayMs} ms`,
+        );
+    }
+    for (const peer of lines) {
+      if (peer.ours || peer.name === 'C' || peer.unsupported !== undefined || line.median <= peer.median) continue;
+      missed.push(`${line.name} is behind ${peer.name}: ${time(line.median)} to ${time(peer.median)}`);
+    }
+  }
+  return missed.map((sentence) => `falls short: ${sentence}`);
+}
+
+/** The table of a row, with its verdict. */
+export function render(/** @type {Row} */ row, /** @type {number} */ n, /** @type {Line[]} */ lines) {
+  const rounds = Math.max(...lines.map(({ each }) => each.length));
+  const cells = lines.map((line) =>
+    line.unsupported === undefined
+      ? [line.name, time(line.median), spread(line.each), line.toC?.toFixed(2) ?? '', `${count(1e9 / line.median)}/s`]
+      : [line.name, `- ${line.unsupported}`],
+  );
+  const header = ['', 'median', 'min - max', 'to C', 'rate'];
+  const widths = header.map((title, column) =>
+    Math.max(
+      title.length,
+      ...cells.filter((row) => row.length > 2).map((row) => row[column]?.length ?? 0),
+      column === 0 ? 24 : 0,
+    ),
+  );
+  const format = (/** @type {string[]} */ row) =>
+    `  ${row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(row.length > 2 ? (widths[i] ?? 0) : 0))).join('  ')}`.trimEnd();
+  const delays = lines
+    .filter(({ loopDelayMs }) => loopDelayMs !== undefined)
+    .map(
+      ({ name, loopDelayMs, idleLoopDelayMs }) =>
+        `  event loop held up, at most: ${loopDelayMs?.toFixed(2)} ms by ${name}; ${idleLoopDelayMs?.toFixed(2)} ms with nothing to do`,
+    );
+  return [
+    `${row.name}: ${row.title}${n === row.n ? '' : ` (here ${n})`}, per ${row.of}; ${rounds} rounds`,
+    format(header),
+    ...cells.map(format),
+    ...delays,
+    ...shortfalls(row, lines).map((sentence) => `  ${sentence}`),
+    '',
+  ].join('\n');
+}
+
+const spread = (/** @type {number[]} */ each) => `${time(Math.min(...each))} - ${time(Math.max(...each))}`;
+
+const count = (/** @type {number} */ value) => Math.round(value).toLocaleString('en');
+
+function time(/** @type {number} */ ns) {
+  if (ns < 1e3) return `${ns.toFixed(0)} ns`;
+  if (ns < 1e6) return `${(ns / 1e3).toFixed(2)} µs`;
+  return `${(ns / 1e6).toFixed(2)} ms`;
+}
