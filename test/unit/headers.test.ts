@@ -164,6 +164,13 @@ describe.skipIf(missing.length > 0)('the constants of', () => {
     ]);
   });
 
+  test('ipvlan', () => {
+    const { mode, isolation } = (kindNamed('ipvlan')?.data.entries ?? {}) as Entries;
+    expectNumbers(words('IPVLAN_MODE_', mode?.[2], ['l2', 'l3', 'l3s']));
+    expectNumbers(words('IPVLAN_F_', isolation?.[2], ['private', 'vepa']));
+    expect(numberOf(isolation?.[2], 'bridge')).toBe(0);
+  });
+
   test('vlan', () => {
     const bits = (option: string): number => {
       const { flags } = kindNamed('vlan')?.toData?.({ [option]: true }) ?? {};

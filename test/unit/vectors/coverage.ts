@@ -7,7 +7,6 @@ const NO_TABLE: Readonly<Record<string, readonly string[]>> = {
     'link-add-geneve',
     'link-add-gre',
     'link-add-ipip',
-    'link-add-ipvlan-l2',
     'link-add-sit',
     'link-add-vrf',
     'link-add-wireguard',

@@ -9,6 +9,7 @@ import { addAddress, deleteAddress, listAddresses, replaceAddress } from '../../
 import {
   createBridge,
   createDummy,
+  createIpvlan,
   createMacvlan,
   createVeth,
   createVxlan,
@@ -96,6 +97,9 @@ export const REQUESTS: Readonly<Record<string, Said>> = {
       }),
   },
   'link-add-dummy': { call: (netns) => createDummy.sync({ name: 'dm0', netns }) },
+  'link-add-ipvlan-l2': {
+    call: (netns) => createIpvlan.sync({ name: 'iv0', parent: parent(netns, 'd2'), mode: 'l2', isolation: 'bridge' }),
+  },
   'link-add-macvlan-bridge': {
     call: (netns) => createMacvlan.sync({ name: 'mv0', parent: parent(netns, 'd0'), mode: 'bridge' }),
   },
