@@ -210,6 +210,9 @@ function checkSpec(definition: KindDefinition, spec: NewLinkOptions & WithParent
     if (typeof spec.peer !== 'object' || spec.peer === null)
       throw wrongType('peer', 'an object with the name of the other end', spec.peer);
     checkEnd(definition, spec.peer, 'peer.');
+    // veth_newlink() in drivers/net/veth.c passes over it otherwise.
+    if (spec.peer.index !== undefined && spec.index === undefined)
+      throw invalidValue('peer.index', spec.peer.index, 'needs an `index` for the first end too');
   } else if (spec.peer !== undefined) {
     throw invalidValue('peer', spec.peer, `is no option of a ${definition.kind}`);
   }

@@ -1,12 +1,13 @@
 /** Changing links: `setLink` and `moveToNetns`. */
-import { invalidValue, wrongType } from '../../errors.js';
+import { constants } from 'node:os';
+import { invalidValue, NetlinkError, wrongType } from '../../errors.js';
 import { makeRequest, type Request } from '../../netlink/message.js';
 import { exchange, request, valuesOf } from '../../netlink/request.js';
 import { type Netns, netnsOf } from '../../netns/netns.js';
 import { type CallOptions, call, type Operation, perform } from '../../operation.js';
 import { RTM } from '../types.js';
 import { linkFamily } from './attributes.js';
-import { getLinkRequest, indexOf, type LinkRef, type NetnsOptions, netnsOfLink } from './find.js';
+import { getLinkRequest, indexOf, isGone, type LinkRef, type NetnsOptions, netnsOfLink } from './find.js';
 import { altNamesRequest, bridgePortRequest, changeLinkRequest, hasValue } from './finish.js';
 import { kindNamed, kindNames, type LinkKinds } from './kind.js';
 import { LINK_FLAGS, type Link } from './link.js';
@@ -173,6 +174,9 @@ export const moveToNetns = call(
     const target = netnsOf(to);
     // A snapshot may be older than its link's name, which must not come back by the move.
     const [link] = (yield* request(from, getLinkRequest(from, ref))) as [Link];
+    // Where the old name is free there, the kernel moves first and renames then: a name that is taken would
+    // leave the link there under its old one.
+    if (name !== undefined && name !== link.name) yield* refuseTakenName(target, link, name);
     yield* request(
       from,
       makeRequest(linkFamily, {
@@ -190,3 +194,20 @@ export const moveToNetns = call(
     return moved as Link;
   },
 );
+
+function* refuseTakenName(target: Netns, link: Link, name: string): Operation<void> {
+  const [reply] = yield* perform(exchange(target, [getLinkRequest(target, name)]));
+  if (reply?.error) {
+    if (isGone(reply.error)) return;
+    throw reply.error;
+  }
+  const holder = reply?.values[0] as Link;
+  if (target.id === link.netns.id && holder.index === link.index) return;
+  throw new NetlinkError({
+    errno: -constants.errno.EEXIST,
+    syscall: 'RTM_NEWLINK',
+    link: link.name,
+    netns: target.sockets.label,
+    kernelMessage: `the name "${name}" is taken by a link there`,
+  });
+}
