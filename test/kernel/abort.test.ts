@@ -1,0 +1,170 @@
+import { EventEmitter } from 'node:events';
+import { addAddress, createNetns, createVeth, deleteNetns, getLink, listLinks, listNetns, type Netns } from 'netloom';
+import * as sync from 'netloom/sync';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { expectNoLeaks } from './leaks.ts';
+import { describeKernel } from './privilege.ts';
+import { type Failure, failure, seenAddresses, seenNames, seenNetns } from './witness.ts';
+
+const sleep = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** The event loop goes on for so many turns. */
+async function turns(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await new Promise(setImmediate);
+}
+
+describeKernel('an aborted call', () => {
+  expectNoLeaks(async () => {
+    await listLinks();
+    await deleteNetns(await createNetns('first'));
+  });
+
+  let near: Netns;
+  let far: Netns;
+  beforeEach(async () => {
+    [near, far] = await Promise.all([createNetns(), createNetns()]);
+  });
+  afterEach(() => {
+    near.close();
+    far.close();
+  });
+
+  test('before it began rejects with an AbortError, and does nothing', async () => {
+    const signal = AbortSignal.abort();
+    const error = await failure(createVeth({ name: 'a', netns: near, peer: { name: 'b' } }, { signal }));
+    expect(error).toMatchObject({ name: 'AbortError' });
+    expect(await failure(createNetns('never', { signal }))).toMatchObject({ name: 'AbortError' });
+    expect(await failure(getLink('lo', { signal }))).toMatchObject({ name: 'AbortError' });
+    await turns(10);
+    expect(seenNames(near)).toEqual([]);
+    expect(seenNetns()).toEqual([]);
+  });
+
+  test('before it began throws the same from the synchronous flavour', () => {
+    const signal = AbortSignal.abort();
+    expect(() => sync.createVeth({ name: 'a', netns: near, peer: { name: 'b' } }, { signal })).toThrow(
+      expect.objectContaining({ name: 'AbortError' }),
+    );
+    expect(seenNames(near)).toEqual([]);
+  });
+
+  test('rejects at once, without waiting for the kernel', async () => {
+    const controller = new AbortController();
+    const call = failure(createVeth({ name: 'a', netns: near, peer: { name: 'b' } }, { signal: controller.signal }));
+    controller.abort();
+    let settled = false;
+    void call.then(() => {
+      settled = true;
+    });
+    await Promise.resolve().then(() => undefined);
+    await turns(0);
+    await Promise.race([call, new Promise(process.nextTick)]);
+    expect(settled).toBe(true);
+    await expect.poll(() => seenNames(near)).toEqual([]);
+  });
+
+  test('in the turn in which it was made never reaches the kernel', async () => {
+    const controller = new AbortController();
+    const calls = [1, 2, 3].map((i) =>
+      failure(createVeth({ name: `a${i}`, netns: near, peer: { name: `b${i}` } }, { signal: controller.signal })),
+    );
+    const other = createVeth({ name: 'stays', netns: near, peer: { name: 'here' } });
+    controller.abort();
+    for (const error of await Promise.all(calls)) expect(error).toMatchObject({ name: 'AbortError' });
+    await other;
+    // Indexes are given in order: 1 is lo, and the pair that stays has the next two.
+    const indexes = (await listLinks({ netns: near })).map(({ index }) => index);
+    expect(indexes).toEqual([1, 2, 3]);
+  });
+
+  test('tells why: the reason of the signal', async () => {
+    const controller = new AbortController();
+    const call = failure(createVeth({ name: 'a', netns: near, peer: { name: 'b' } }, { signal: controller.signal }));
+    const reason = new Error('the user has left');
+    controller.abort(reason);
+    expect(await call).toMatchObject({ name: 'AbortError', cause: reason });
+    await expect.poll(() => seenNames(near)).toEqual([]);
+  });
+
+  /** Moments from at once to after the end, in steps that hit every wait of a call. */
+  const MOMENTS = Array.from({ length: 60 }, (_, i) => i);
+
+  test('at any moment leaves both ends of a veth pair, or none', async () => {
+    let aborted = 0;
+    for (const moment of MOMENTS) {
+      const controller = new AbortController();
+      const call = createVeth(
+        {
+          name: 'a',
+          netns: near,
+          up: true,
+          addresses: ['10.0.0.1/24'],
+          altNames: ['near-end'],
+          addrGenMode: 'none',
+          peer: { name: 'b', netns: far, up: true, addresses: ['10.0.0.2/24'], addrGenMode: 'none' },
+        },
+        { signal: controller.signal },
+      ).catch((error: Failure) => error);
+      if (moment < 20) await turns(moment);
+      else await sleep((moment - 20) / 10);
+      controller.abort();
+      const result = await call;
+      if (result instanceof Error) {
+        expect(result.name).toBe('AbortError');
+        aborted++;
+        await expect.poll(async () => (await listLinks({ netns: near })).length, { interval: 2 }).toBe(1);
+        await expect.poll(async () => (await listLinks({ netns: far })).length, { interval: 2 }).toBe(1);
+      } else {
+        expect(seenNames(near)).toEqual(['a']);
+        await sync.deleteLink(result[0]);
+      }
+    }
+    expect(aborted).toBeGreaterThan(10);
+    expect([seenNames(near), seenNames(far)]).toEqual([[], []]);
+  });
+
+  test('at any moment leaves no name and no descriptor of a namespace', async () => {
+    let aborted = 0;
+    for (const moment of MOMENTS) {
+      const controller = new AbortController();
+      const call = createNetns('blue', { signal: controller.signal }).catch((error: Failure) => error);
+      if (moment < 20) await turns(moment);
+      else await sleep((moment - 20) / 20);
+      controller.abort();
+      const result = await call;
+      if (result instanceof Error) {
+        expect(result.name).toBe('AbortError');
+        aborted++;
+        await expect.poll(async () => (await listNetns()).length, { interval: 2 }).toBe(0);
+      } else {
+        await deleteNetns(result);
+      }
+    }
+    expect(aborted).toBeGreaterThan(0);
+    // Descriptors are what the leak check at the end of this file counts.
+  });
+
+  test('among many of one batch does not touch the others', async () => {
+    const [link] = await createVeth({ name: 'a', netns: near, peer: { name: 'b' } });
+    const controllers = Array.from({ length: 20 }, () => new AbortController());
+    const calls = controllers.map(({ signal }, i) => addAddress(link, `10.0.0.${i + 1}/24`, { signal }));
+    const results = Promise.allSettled(calls);
+    for (const controller of controllers.filter((_, i) => i % 2 === 1)) controller.abort();
+    expect((await results).map(({ status }) => status)).toEqual(
+      controllers.map((_, i) => (i % 2 === 1 ? 'rejected' : 'fulfilled')),
+    );
+    expect(seenAddresses(near, 'a').sort()).toEqual(
+      controllers.flatMap((_, i) => (i % 2 === 1 ? [] : [`10.0.0.${i + 1}/24`])).sort(),
+    );
+  });
+
+  test('after its end changes nothing, and the signal keeps no listener', async () => {
+    const controller = new AbortController();
+    await createVeth({ name: 'a', netns: near, peer: { name: 'b' } }, { signal: controller.signal });
+    await failure(getLink('nobody', { netns: near, signal: controller.signal }));
+    expect(EventEmitter.getEventListeners(controller.signal, 'abort')).toEqual([]);
+    controller.abort();
+    await turns(5);
+    expect(seenNames(near).sort()).toEqual(['a', 'b']);
+  });
+});

@@ -1,0 +1,84 @@
+import { createIfb, createNetns, DumpInterruptedError, type Link, listAddresses, listLinks, type Netns } from 'netloom';
+import * as sync from 'netloom/sync';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { expectNoLeaks } from './leaks.ts';
+import { describeKernel } from './privilege.ts';
+import { keepRunning, pathOf } from './witness.ts';
+
+const STAYING = 60;
+
+describeKernel('lists while another program makes and removes links', () => {
+  expectNoLeaks(() => {
+    sync.listLinks();
+    return listLinks();
+  });
+
+  let netns: Netns;
+  let stop: () => Promise<void>;
+  beforeEach(async () => {
+    netns = await createNetns();
+    await Promise.all(Array.from({ length: STAYING }, (_, i) => createIfb({ name: `stays${i}`, netns })));
+    // Before, behind and between the links that stay, as fast as the kernel can.
+    const batch =
+      'for i in 1 2 3 4 5; do echo "link add churn$i type ifb"; done; for i in 1 2 3 4 5; do echo "link delete churn$i"; done';
+    stop = keepRunning(
+      'nsenter',
+      `--net=${pathOf(netns)}`,
+      'sh',
+      '-c',
+      `while :; do { ${batch}; }; done | ip -batch -`,
+    );
+  });
+  afterEach(async () => {
+    await stop();
+    netns.close();
+  });
+
+  const expected = ['lo', ...Array.from({ length: STAYING }, (_, i) => `stays${i}`)].sort();
+
+  /** A list is whole: every link that stays is there once, and no other than those that come and go. */
+  function expectWhole(links: readonly Link[]): boolean {
+    const names = links.map(({ name }) => name);
+    const churning = names.filter((name) => name.startsWith('churn'));
+    expect(names.filter((name) => !name.startsWith('churn')).sort()).toEqual(expected);
+    expect(new Set(churning).size).toBe(churning.length);
+    return churning.length > 0;
+  }
+
+  test('are whole, or say that they cannot be', async () => {
+    const seen = { whole: 0, refused: 0, churning: 0 };
+    const end = performance.now() + 1_500;
+    while (performance.now() < end) {
+      try {
+        if (expectWhole(await listLinks({ netns }))) seen.churning++;
+        seen.whole++;
+      } catch (error) {
+        if (!(error instanceof DumpInterruptedError)) throw error;
+        expect(error).toMatchObject({ code: 'EINTR', syscall: 'RTM_GETLINK' });
+        expect(error.partial.length).toBeGreaterThan(0);
+        seen.refused++;
+      }
+    }
+    expect(seen.whole).toBeGreaterThan(20);
+    // Otherwise nothing was going on meanwhile.
+    expect(seen.churning).toBeGreaterThan(0);
+  });
+
+  test('many at a time, and in both flavours, are whole', async () => {
+    for (let i = 0; i < 20; i++) {
+      const lists = Array.from({ length: 8 }, () => listLinks({ netns, kind: 'ifb' }));
+      const now = sync.listLinks({ netns });
+      for (const links of [...(await Promise.all(lists)).map((list) => [{ name: 'lo' } as Link, ...list]), now]) {
+        expectWhole(links);
+      }
+    }
+  });
+
+  test('of addresses are whole too', async () => {
+    for (let i = 0; i < 50; i++) {
+      const addresses = await listAddresses({ netns });
+      // ifb links that are down have none: only their namespace's own could be here.
+      expect(addresses).toEqual([]);
+    }
+  });
+});
