@@ -152,6 +152,51 @@ describe('a spec', () => {
       'ERR_INVALID_ARG_VALUE createVxlan: remote "there" is no IP address',
     ],
     [
+      'a number for an option that is true or false',
+      () => createBridge.sync(anyhow({ name: 'a', netns, noLinkLocalLearn: 1 })),
+      'ERR_INVALID_ARG_TYPE createBridge: noLinkLocalLearn must be true or false; received 1',
+    ],
+    [
+      'a word for an option that is true or false',
+      () => createVlan.sync(anyhow({ name: 'a', netns, parent: 3, id: 1, gvrp: 'on' })),
+      'ERR_INVALID_ARG_TYPE createVlan: gvrp must be true or false; received "on"',
+    ],
+    [
+      'flags that are no list',
+      () => createMacvlan.sync(anyhow({ name: 'a', netns, parent: 3, flags: 'nodst' })),
+      'ERR_INVALID_ARG_TYPE createMacvlan: flags must be an array of names; received "nodst"',
+    ],
+    [
+      'an address that is none',
+      () => createDummy.sync({ name: 'a', netns, addresses: ['10.0.0.1/24', '10.0.0.256'] }),
+      'ERR_INVALID_ARG_VALUE createDummy: addresses[1].address "10.0.0.256" is no IP address',
+    ],
+    [
+      'addresses that are no list',
+      () => createDummy.sync(anyhow({ name: 'a', netns, addresses: '10.0.0.1/24' })),
+      'ERR_INVALID_ARG_TYPE createDummy: addresses must be an array; received "10.0.0.1/24"',
+    ],
+    [
+      'an alternative name that is too long',
+      () => createDummy.sync({ name: 'a', netns, altNames: ['x'.repeat(128)] }),
+      'is 128 bytes; the kernel allows 127 (ALTIFNAMSIZ)',
+    ],
+    [
+      'an alias that is too long',
+      () => createDummy.sync({ name: 'a', netns, alias: 'x'.repeat(256) }),
+      'is 256 bytes; the kernel allows 255 (IFALIASZ)',
+    ],
+    [
+      'a wrong option of its port',
+      () => createDummy.sync({ name: 'a', netns, bridgePort: { cost: -1 } }),
+      'ERR_OUT_OF_RANGE createDummy: bridgePort.cost -1 is out of range',
+    ],
+    [
+      'a peer with an address that is none',
+      () => createVeth.sync({ name: 'a', netns, peer: { name: 'b', addresses: ['x'] } }),
+      'ERR_INVALID_ARG_VALUE createVeth: peer.addresses[0].address "x" is no IP address',
+    ],
+    [
       'no peer',
       () => createVeth.sync(anyhow({ name: 'a', netns })),
       'ERR_INVALID_ARG_TYPE createVeth: peer must be an object with the name of the other end; received undefined',
