@@ -1,4 +1,5 @@
 /** bridge: a switch (IFLA_BR_*, linux/if_link.h; net/bridge/br_netlink.c). */
+import { wrongType } from '../../errors.js';
 import { attributes } from '../../netlink/attributes.js';
 import { be16, bool8, booleanIn, flag, mac, named, u8, u16, u32 } from '../../netlink/codec.js';
 import { struct } from '../../netlink/struct.js';
@@ -108,9 +109,11 @@ export const bridge = defineKind({
     let value = 0;
     let mask = 0;
     for (const [option, bit] of Object.entries(BOOLEAN_OPTIONS)) {
-      if (data[option] === undefined) continue;
+      const wanted = data[option];
+      if (wanted === undefined) continue;
+      if (typeof wanted !== 'boolean') throw wrongType(option, 'true or false', wanted);
       mask |= bit;
-      if (data[option] === true) value |= bit;
+      if (wanted) value |= bit;
       delete data[option];
     }
     return mask === 0 ? data : { ...data, booleanOptions: { value, mask } };

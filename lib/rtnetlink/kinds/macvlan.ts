@@ -5,6 +5,7 @@
 import { invalidValue } from '../../errors.js';
 import { attributes } from '../../netlink/attributes.js';
 import { mac, mapped, named, repeated, s32, u16, u32 } from '../../netlink/codec.js';
+import { flagBits, flagNames } from '../flags.js';
 import { createOfKind, type SpecOf } from '../link/create.js';
 import type { LinkRef } from '../link/find.js';
 import { defineKind, type KindDefinition } from '../link/kind.js';
@@ -22,12 +23,8 @@ export type MacvlanFlag = keyof typeof FLAGS;
 
 const flagList = mapped(
   u16,
-  (flags: readonly MacvlanFlag[], field) =>
-    flags.reduce((bits, flag) => {
-      if (!Object.hasOwn(FLAGS, flag)) throw invalidValue(field, flag, `is none of ${Object.keys(FLAGS).join(', ')}`);
-      return bits | FLAGS[flag];
-    }, 0),
-  (bits): readonly MacvlanFlag[] => (Object.keys(FLAGS) as MacvlanFlag[]).filter((flag) => (bits & FLAGS[flag]) !== 0),
+  (flags: readonly MacvlanFlag[], field) => flagBits(flags, FLAGS, field),
+  (bits): readonly MacvlanFlag[] => flagNames(bits, FLAGS),
 );
 
 const sourceList = attributes({ macs: [4, 'IFLA_MACVLAN_MACADDR', repeated(mac)] });

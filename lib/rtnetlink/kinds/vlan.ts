@@ -1,5 +1,5 @@
 /** vlan: the frames of another link that carry one VLAN tag (IFLA_VLAN_*, linux/if_link.h; net/8021q). */
-import { invalidValue } from '../../errors.js';
+import { invalidValue, wrongType } from '../../errors.js';
 import { attributes } from '../../netlink/attributes.js';
 import { be16, named, repeated, u16, u32, within } from '../../netlink/codec.js';
 import { struct } from '../../netlink/struct.js';
@@ -67,9 +67,11 @@ export const vlan = defineKind({
     let flags = 0;
     let mask = 0;
     for (const [option, bit] of Object.entries(FLAGS)) {
-      if (data[option] === undefined) continue;
+      const wanted = data[option];
+      if (wanted === undefined) continue;
+      if (typeof wanted !== 'boolean') throw wrongType(option, 'true or false', wanted);
       mask |= bit;
-      if (data[option] === true) flags |= bit;
+      if (wanted) flags |= bit;
       delete data[option];
     }
     if (mask !== 0) data['flags'] = { flags, mask };
