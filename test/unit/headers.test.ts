@@ -278,9 +278,11 @@ const numbered = (
   list: readonly string[],
 ): [string, number][] => prefixed(prefix, Object.fromEntries(list.map((word) => [word, of.number(word as never, '')])));
 
-test.runIf(missing.length > 0)('headers that are not installed', (context) => {
-  context.skip(`not checked, for want of ${missing.join(', ')}`);
-});
+if (missing.length > 0) {
+  test('headers that are not installed', (context) => {
+    context.skip(`not checked, for want of ${missing.join(', ')}`);
+  });
+}
 
 test.skipIf(missing.length > 0)('what is listed as newer is not in doubt', () => {
   for (const [name, number] of Object.entries(NEWER)) expect([name, c.get(name) ?? number]).toEqual([name, number]);

@@ -152,6 +152,8 @@ test('the quick way through rtmsg agrees with its struct', () => {
   }
 });
 
-test.runIf(missing.length > 0)('the C side of structs', (context) => {
-  context.skip(`not checked, for want of ${missing.join(', ')}`);
-});
+if (missing.length > 0) {
+  test('the C side of structs', (context) => {
+    context.skip(`not checked, for want of ${missing.join(', ')}`);
+  });
+}
