@@ -15,8 +15,8 @@ export interface Prefix {
 }
 
 // Halves of addresses, made when they are first seen: putting together two is cheaper than four.
-const PAIR = Array.from({ length: 65536 }, () => '');
-const GROUP = Array.from({ length: 65536 }, () => '');
+const PAIR: string[] = new Array(65536).fill('');
+const GROUP: string[] = new Array(65536).fill('');
 
 /** 4 or 16 bytes of an address; anything else is an error that names `field`. */
 export function parseIp(text: unknown, field = 'address'): Uint8Array {

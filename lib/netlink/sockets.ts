@@ -39,7 +39,7 @@ const SEQUENCE_LIMIT = 0x7fffffff;
 const spareBuffers: ByteReader[] = [];
 const takeBuffer = (): ByteReader => spareBuffers.pop() ?? new ByteReader(new Uint8Array(RECEIVE_ROOM));
 const giveBuffer = (buffer: ByteReader): void => {
-  if (spareBuffers.length < 4) spareBuffers.push(buffer);
+  if (spareBuffers.length < 8) spareBuffers.push(buffer);
 };
 
 /** What sockets need to know of the namespace that they belong to. */
@@ -117,7 +117,9 @@ export class Sockets {
     this.#place.descriptor();
     let batch = this.#queue.at(-1);
     if (batch === undefined || batch.out.length >= FULL) {
-      batch = new Batch(this.#reserve(MOST_IN_BATCH), this.label);
+      // In a burst it will fill up like those before it.
+      const out = this.#inFlight > 1 ? new ByteWriter(FULL + FULL / 4) : undefined;
+      batch = new Batch(this.#reserve(MOST_IN_BATCH), this.label, out);
       this.#queue.push(batch);
     }
     const exchange = batch.add(requests, settle);
