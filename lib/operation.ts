@@ -5,7 +5,7 @@
  * native call, a file-system call) that can be had in both ways. `netloom` runs effects asynchronously,
  * `netloom/sync` on the calling thread; the generator does not know which.
  */
-import { nameCall } from './errors.js';
+import { nameCall, wrongType } from './errors.js';
 
 /** One wait. */
 export interface Effect<T> {
@@ -60,9 +60,8 @@ export function both<T>(now: () => T, promised: () => Promise<T>, undo?: (value:
 export function call<A extends unknown[], R>(name: string, steps: (...args: A) => Operation<R>): Call<A, R> {
   const asynchronous = (...args: A): Promise<R> =>
     new Promise((resolve, reject) => {
-      const run = new Run(name, signalOf(args), resolve, reject);
       try {
-        run.start(steps(...args));
+        new Run(name, signalOf(args), resolve, reject).start(steps(...args));
       } catch (error) {
         reject(nameCall(error, name));
       }
@@ -82,7 +81,9 @@ export function call<A extends unknown[], R>(name: string, steps: (...args: A) =
 function signalOf(args: readonly unknown[]): AbortSignal | undefined {
   const last = args.at(-1);
   if (typeof last !== 'object' || last === null || !('signal' in last)) return undefined;
-  return last.signal instanceof AbortSignal ? last.signal : undefined;
+  const { signal } = last;
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw wrongType('signal', 'an AbortSignal', signal);
+  return signal;
 }
 
 function runNow<R>(steps: Operation<R>, signal: AbortSignal | undefined): R {
@@ -220,10 +221,8 @@ function abandon<R>(steps: Operation<R>, signal: AbortSignal): void {
 }
 
 /** What a call rejects with whose signal was aborted: an AbortError, as Node's own calls. */
-export function abortError(signal: AbortSignal): unknown {
-  const { reason } = signal;
-  if (reason instanceof Error && reason.name === 'AbortError') return reason;
-  return Object.assign(new Error('The operation was aborted', { cause: reason }), {
+export function abortError(signal: AbortSignal): Error {
+  return Object.assign(new Error('The operation was aborted', { cause: signal.reason }), {
     name: 'AbortError',
     code: 'ABORT_ERR',
   });

@@ -22,6 +22,19 @@ Arguments& Arguments::Integer(Napi::Value value, const char* name, int* out) {
   return *this;
 }
 
+Arguments& Arguments::Count(size_t index, const char* name, uint64_t* out) {
+  if (!ok_) return *this;
+  const Napi::Value value = At(index);
+  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
+  // 2^53: beyond it, JavaScript's numbers are not exact.
+  if (!(number >= 0 && number <= 9007199254740992.0)) {
+    Reject(name, "a number, 0 or more");
+    return *this;
+  }
+  *out = static_cast<uint64_t>(number);
+  return *this;
+}
+
 Arguments& Arguments::Netns(Napi::Value value, const char* name, NetnsRef* out) {
   int fd = -1;
   if (!Integer(value, name, &fd).ok_) return *this;

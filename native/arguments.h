@@ -28,6 +28,8 @@ class Arguments {
 
   Arguments& Integer(size_t index, const char* name, int* out) { return Integer(At(index), name, out); }
   Arguments& Integer(Napi::Value value, const char* name, int* out);
+  // A number that may be larger than an int: of an inode, say.
+  Arguments& Count(size_t index, const char* name, uint64_t* out);
   // A descriptor, or -1 for the caller's own namespace.
   Arguments& Netns(size_t index, const char* name, NetnsRef* out) { return Netns(At(index), name, out); }
   Arguments& Netns(Napi::Value value, const char* name, NetnsRef* out);

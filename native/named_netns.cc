@@ -4,12 +4,14 @@
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include <string>
 #include <utility>
 
 #include "arguments.h"
 #include "job.h"
+#include "mount_table.h"
 #include "nsfs.h"
 
 namespace netloom {
@@ -76,13 +78,25 @@ Entry Look(int directory, const std::string& name) {
   return known && S_ISREG(status.stx_mode) ? Entry::kPlainFile : Entry::kOther;
 }
 
+// True for a plain file that was left over: by a program that died, or by a reboot with the directory on disk. Not for
+// one whose namespace is mounted in another mount namespace only, and not for one that is just being made: `ip netns
+// add` makes its file some time before it mounts, without a lock.
+bool IsLeftOver(int directory, const std::string& name, const std::string& path) {
+  constexpr int kLooks = 10;
+  constexpr timespec kPause{0, 5'000'000};
+  for (int look = 0; look < kLooks; ++look) {
+    if (Look(directory, name) != Entry::kPlainFile) return false;
+    ::nanosleep(&kPause, nullptr);
+  }
+  return !IsNamespaceMountedAnywhere(path);
+}
+
 Result<UniqueFd> CreateFile(int directory, const std::string& name, const std::string& path) {
   for (bool again = false;; again = true) {
     UniqueFd file(::openat(directory, name.c_str(), O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0));
     if (file) return file;
     const SystemError error = SystemError::Last("open", path);
-    // A plain file is left over from a program that died, or from a reboot with the directory on disk.
-    if (error.error != EEXIST || again || Look(directory, name) != Entry::kPlainFile) return error;
+    if (error.error != EEXIST || again || !IsLeftOver(directory, name, path)) return error;
     if (::unlinkat(directory, name.c_str(), 0) != 0 && errno != ENOENT) return SystemError::Last("unlink", path);
   }
 }
@@ -143,7 +157,7 @@ class UnbindNetns : private NamedNetns {
  public:
   bool Parse(const Napi::CallbackInfo& info) {
     Arguments arguments(info);
-    return ParseName(arguments);
+    return ParseName(arguments) && arguments.Count(2, "id", &expected_).ok();
   }
 
   Status Run(HomeNetns&) {
@@ -161,6 +175,7 @@ class UnbindNetns : private NamedNetns {
       case Entry::kPlainFile:
         break;
       case Entry::kNamespace: {
+        if (expected_ != 0 && !IsExpected(directory->get())) return SystemError{"unlink", ENOENT, Path()};
         // Until EINVAL says that nothing is mounted any more: a race may have left two on top of each other.
         const std::string mounted = PathOfFd(directory->get()) + '/' + name_;
         while (::umount2(mounted.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) == 0) {
@@ -173,6 +188,14 @@ class UnbindNetns : private NamedNetns {
   }
 
   static Napi::Value ToJs(Napi::Env env, Done) { return env.Undefined(); }
+
+ private:
+  [[nodiscard]] bool IsExpected(int directory) const {
+    struct statx found;
+    return ::statx(directory, name_.c_str(), AT_SYMLINK_NOFOLLOW, STATX_INO, &found) == 0 && found.stx_ino == expected_;
+  }
+
+  uint64_t expected_ = 0;
 };
 
 }  // namespace

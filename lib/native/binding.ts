@@ -123,9 +123,12 @@ export interface NativeBinding {
   /** Names a namespace as `ip netns add` does: prepares `directory`, then makes and bind-mounts `name`. */
   bindNetns(directory: string, name: string, fd: number): void;
   bindNetnsAsync(directory: string, name: string, fd: number): Promise<void>;
-  /** Takes the name away as `ip netns delete` does. */
-  unbindNetns(directory: string, name: string): void;
-  unbindNetnsAsync(directory: string, name: string): Promise<void>;
+  /**
+   * Takes the name away as `ip netns delete` does; where `id` is not 0, only if the name is that of the
+   * namespace with this id (else ENOENT).
+   */
+  unbindNetns(directory: string, name: string, id: number): void;
+  unbindNetnsAsync(directory: string, name: string, id: number): Promise<void>;
 
   /** Whole content of a file below /proc/sys, opened inside the namespace. */
   readSysctl(netns: number, path: string): string;

@@ -67,11 +67,13 @@ export class AttributeTable<S extends Entries> implements Codec<Decoded<S>> {
   readonly minimum = 0;
   readonly nested = true;
   readonly entries: S;
+  readonly #label: string | undefined;
   readonly #byField = new Map<string, Slot>();
   readonly #byNumber: (Slot | undefined)[] = [];
 
-  constructor(entries: S) {
+  constructor(entries: S, label?: string) {
     this.entries = entries;
+    this.#label = label;
     for (const [field, [number, name, codec]] of Object.entries(entries)) {
       const slot: Slot = { field, number, name, codec };
       this.#byField.set(field, slot);
@@ -82,6 +84,14 @@ export class AttributeTable<S extends Entries> implements Codec<Decoded<S>> {
 
   has(field: string): boolean {
     return this.#byField.has(field);
+  }
+
+  /**
+   * The same table under another name in errors, for what is flat to users and nested to the kernel: with '',
+   * its fields are named without it.
+   */
+  called(label: string): AttributeTable<S> {
+    return new AttributeTable(this.entries, label);
   }
 
   /**
@@ -108,7 +118,8 @@ export class AttributeTable<S extends Entries> implements Codec<Decoded<S>> {
         else throw invalidValue(name, given, 'is no option here');
       }
     } catch (error) {
-      throw field === '' ? error : inField(error, field);
+      const around = this.#label ?? field;
+      throw around === '' ? error : inField(error, around);
     }
   }
 

@@ -1,5 +1,5 @@
 /** Making, opening, listing and removing namespaces. Names live in /run/netns, as for `ip netns`. */
-import { type Dirent, readdirSync, statfsSync, statSync } from 'node:fs';
+import { type Dirent, fstatSync, readdirSync, statfsSync, statSync } from 'node:fs';
 import { readdir, stat, statfs } from 'node:fs/promises';
 import { invalidValue, outOfRange, wrongType } from '../errors.js';
 import type { Handle } from '../native/binding.js';
@@ -58,7 +58,7 @@ export const createNetns = call('createNetns', function* (name?: string, _option
       both(
         () => native.bindNetns(DIRECTORY, name, fd),
         () => native.bindNetnsAsync(DIRECTORY, name, fd),
-        () => perform(unbind(name)),
+        () => perform(unbind(name, fstatSync(fd).ino)),
       ),
     );
     return new Netns(handle, name);
@@ -139,6 +139,7 @@ function explain(error: unknown, field: string, value: unknown): unknown {
     return invalidValue(field, value, 'is no network namespace');
   if (error.code === 'EBADF') return invalidValue(field, value, 'is no open descriptor');
   if (error.code === 'ENOENT' && field === 'name') error.message += `; no namespace is called ${JSON.stringify(value)}`;
+  if (error.code === 'ENOENT' && field === 'netns') error.message += '; the namespace does not have that name any more';
   if (error.code === 'EPERM') error.message += `; ${NEEDS_PRIVILEGE}`;
   if (error.code === 'EEXIST') error.message += `; the name ${JSON.stringify(value)} is taken`;
   if (error.code === 'ENOENT' && field === 'pid') error.message += `; no process has the id ${value}`;
@@ -205,7 +206,7 @@ const absentLater = <T, U>(otherwise: U, reading: Promise<T>): Promise<T | U> =>
  *
  * `ip netns delete NAME`
  *
- * @throws ENOENT if there is no such name.
+ * @throws ENOENT if there is no such name, or if it is another namespace's by now.
  */
 export const deleteNetns = call(
   'deleteNetns',
@@ -217,20 +218,23 @@ export const deleteNetns = call(
     if (name !== undefined) {
       checkNetnsName(name);
       try {
-        yield* perform(unbind(name));
+        yield* perform(unbind(name, netns instanceof Netns ? netns.id : ANY));
       } catch (error) {
-        if (!ifExists || !isAbsent(error)) throw explain(error, 'name', name);
+        if (!ifExists || !isAbsent(error)) throw explain(error, netns === name ? 'name' : 'netns', name);
       }
     }
     if (netns instanceof Netns) netns.close();
   },
 );
 
-const unbind = (name: string): Effect<void> =>
+const unbind = (name: string, id: number): Effect<void> =>
   both(
-    () => native.unbindNetns(DIRECTORY, name),
-    () => native.unbindNetnsAsync(DIRECTORY, name),
+    () => native.unbindNetns(DIRECTORY, name, id),
+    () => native.unbindNetnsAsync(DIRECTORY, name, id),
   );
+
+/** For `unbind`: whichever namespace has the name. */
+const ANY = 0;
 
 /** A name becomes a file in /run/netns, so it must be one file name and nothing else. */
 export function checkNetnsName(name: unknown, field = 'name'): asserts name is string {

@@ -11,13 +11,14 @@ export class PacketDevice {
   /** The link as it was when the device was opened. */
   readonly link: Link;
   /** As many as were asked for, one by default. */
-  readonly queues: readonly PacketQueue[];
+  readonly queues: readonly [PacketQueue, ...PacketQueue[]];
 
   /** @internal Devices come from createTap, createTun, openMacvtap and openPacketDevice. */
   constructor(link: Link, handles: readonly PacketQueueHandle[], how: Omit<QueueDevice, 'name'>) {
     const device = { name: link.name, ...how };
     this.link = link;
-    this.queues = Object.freeze(handles.map((handle) => new PacketQueue(handle, device)));
+    const queues = handles.map((handle) => new PacketQueue(handle, device));
+    this.queues = Object.freeze(queues) as readonly [PacketQueue, ...PacketQueue[]];
   }
 
   /**

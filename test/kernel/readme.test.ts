@@ -4,8 +4,8 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, it } from 'vitest';
-import { expectNoLeaks } from './leaks.js';
-import { describeKernel } from './privilege.js';
+import { expectNoLeaks } from './leaks.ts';
+import { describeKernel } from './privilege.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 // Inside the package, so that 'netloom' is the package itself, as built.
@@ -13,9 +13,10 @@ const directory = join(root, 'build', 'readme');
 
 /** What each block prints, in the README's order. */
 const PRINTED = [
-  /^3 answers, in \d+\.\d{3}, \d+\.\d{3}, \d+\.\d{3} ms$/,
+  // The kernel activates a bridge port in the background: the first request may come too early.
+  /^[23] answers, in \d+\.\d{3}(, \d+\.\d{3}){1,2} ms$/,
   /^\[ 'fulfilled', 'fulfilled', 'rejected' \]$/,
-  /^\[ 'a', 'b' \]$/,
+  /^\[ '2: b', '3: a' \]$/,
   /^IPv6, \d+ bytes$/,
   /^EEXIST RTM_NEWLINK v0$/,
 ];
@@ -25,7 +26,7 @@ const blocks = [...readFileSync(join(root, 'README.md'), 'utf8').matchAll(/^```t
 );
 
 describeKernel("the README's code", () => {
-  expectNoLeaks();
+  expectNoLeaks(() => undefined);
 
   beforeAll(() => {
     rmSync(directory, { recursive: true, force: true });
@@ -35,6 +36,8 @@ describeKernel("the README's code", () => {
       extends: '../../tsconfig.json',
       compilerOptions: { rootDir: '.', outDir: '.', declaration: false, declarationMap: false, sourceMap: false },
       include: ['*.ts'],
+      // By default the outDir, which is this folder.
+      exclude: [],
     };
     writeFileSync(join(directory, 'tsconfig.json'), JSON.stringify(tsconfig));
     execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', directory], {

@@ -27,14 +27,14 @@ const flagList = mapped(
   (bits): readonly MacvlanFlag[] => flagNames(bits, FLAGS),
 );
 
-const sourceList = attributes({ macs: [4, 'IFLA_MACVLAN_MACADDR', repeated(mac)] });
+const sourceList = attributes({ sources: [4, 'IFLA_MACVLAN_MACADDR', repeated(mac)] });
 
 export const macvlanAttributes = attributes({
   mode: [1, 'IFLA_MACVLAN_MODE', named(u32, MACVLAN_MODES)],
   flags: [2, 'IFLA_MACVLAN_FLAGS', flagList],
   sourceChange: [3, 'IFLA_MACVLAN_MACADDR_MODE', named(u32, MAC_LIST_CHANGES)],
   sourceMac: [4, 'IFLA_MACVLAN_MACADDR', mac],
-  sourceList: [5, 'IFLA_MACVLAN_MACADDR_DATA', sourceList],
+  sourceList: [5, 'IFLA_MACVLAN_MACADDR_DATA', sourceList.called('')],
   sourceCount: [6, 'IFLA_MACVLAN_MACADDR_COUNT', u32],
   broadcastQueueLength: [7, 'IFLA_MACVLAN_BC_QUEUE_LEN', u32],
   broadcastQueueLengthUsed: [8, 'IFLA_MACVLAN_BC_QUEUE_LEN_USED', u32],
@@ -82,11 +82,11 @@ export const macvlanLike: Omit<KindDefinition, 'kind'> = {
   },
   toData({ sources, ...options }) {
     if (sources === undefined) return options;
-    return { ...options, sourceChange: 'set', sourceList: { macs: sources } };
+    return { ...options, sourceChange: 'set', sourceList: { sources } };
   },
   fromData({ sourceList, sourceCount: _count, ...data }) {
     if (sourceList === undefined) return data;
-    return { ...data, sources: (sourceList as { macs?: string[] }).macs ?? [] };
+    return { ...data, sources: (sourceList as { sources?: string[] }).sources ?? [] };
   },
 };
 

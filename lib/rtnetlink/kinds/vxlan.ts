@@ -3,13 +3,23 @@
  * drivers/net/vxlan, RFC 7348).
  */
 import { parseIp } from '../../addressing/ip.js';
-import { invalidValue } from '../../errors.js';
+import { invalidValue, wrongType } from '../../errors.js';
 import { attributes } from '../../netlink/attributes.js';
-import { be16, be32, bool8, bytes, flag, ipv4, ipv6, named, u8, u32, within } from '../../netlink/codec.js';
+import { be16, be32, bool8, bytes, flag, ipv4, ipv6, mapped, named, u8, u32, within } from '../../netlink/codec.js';
 import { struct } from '../../netlink/struct.js';
 import { createOfKind, type SpecOf } from '../link/create.js';
 import type { LinkRef } from '../link/find.js';
 import { defineKind } from '../link/kind.js';
+
+// Milliseconds here, whole seconds there.
+const seconds = mapped(
+  u32,
+  (milliseconds: number, field) => {
+    if (typeof milliseconds !== 'number') throw wrongType(field, 'a number of milliseconds', milliseconds);
+    return Math.ceil(milliseconds / 1000);
+  },
+  (value) => value * 1000,
+);
 
 const DF_MODES = { unset: 0, set: 1, inherit: 2 } as const;
 
@@ -21,7 +31,7 @@ const vxlanAttributes = attributes({
   ttl: [5, 'IFLA_VXLAN_TTL', u8],
   tos: [6, 'IFLA_VXLAN_TOS', u8],
   learning: [7, 'IFLA_VXLAN_LEARNING', bool8],
-  ageing: [8, 'IFLA_VXLAN_AGEING', u32],
+  ageing: [8, 'IFLA_VXLAN_AGEING', seconds],
   limit: [9, 'IFLA_VXLAN_LIMIT', u32],
   portRange: [10, 'IFLA_VXLAN_PORT_RANGE', struct(4, { low: [0, be16], high: [2, be16] })],
   proxy: [11, 'IFLA_VXLAN_PROXY', bool8],
@@ -72,7 +82,7 @@ interface VxlanBase extends Readonly<Omit<Attributes, Replaced>> {
 }
 
 /**
- * Options of a vxlan, by the words of `ip link add type vxlan`; `ageing` in seconds, as there. Either it has
+ * Options of a vxlan, by the words of `ip link add type vxlan`; `ageing` in milliseconds, kept in seconds. Either it has
  * one network id, or it takes it from each packet's metadata (`external`).
  */
 export type VxlanOptions = VxlanBase &
@@ -108,11 +118,12 @@ export const vxlan = defineKind({
     ...byFamily('local', local),
     ...(external !== undefined && { collectMetadata: external }),
   }),
-  fromData({ remote4, remote6, local4, local6, collectMetadata, ...data }) {
+  fromData({ remote4, remote6, local4, local6, underlay, collectMetadata, reservedBits: _kernels, ...data }) {
     const remote = remote4 ?? remote6;
     const local = local4 ?? local6;
     return {
       ...data,
+      ...(underlay !== undefined && { parent: underlay }),
       ...(remote !== undefined && { remote }),
       ...(local !== undefined && { local }),
       ...(collectMetadata !== undefined && { external: collectMetadata }),

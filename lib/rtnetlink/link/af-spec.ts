@@ -38,7 +38,7 @@ const inet6Attributes = attributes({
 
 export const addressFamilies = attributes({
   inet: [AF_INET, 'AF_INET', inetAttributes],
-  inet6: [AF_INET6, 'AF_INET6', inet6Attributes],
+  inet6: [AF_INET6, 'AF_INET6', inet6Attributes.called('')],
 });
 
 /** For readers of links: of all this, only how link-local addresses come about. */

@@ -27,20 +27,11 @@ const outline = attributes({
 type Table = Codec<Record<string, unknown>>;
 
 // Users say a kind's options beside the link's own (`createVxlan({ name, vni })`), so errors name them so.
-const named = (codec: Table, field: string): Table => ({
-  ...codec,
-  nested: true,
-  encode: (out, value) => codec.encode(out, value, field),
-  decode: (input, start, end) => codec.decode(input, start, end),
-  path: (input, start, end, target) => codec.path?.(input, start, end, target),
-  missing: (input, start, end, type, nest) => codec.missing?.(input, start, end, type, nest),
-});
-
 const slaveTable = (kind: string | undefined): Table | undefined =>
-  kind === 'bridge' ? named(bridgePortAttributes as Table, 'bridgePort') : undefined;
+  kind === 'bridge' ? (bridgePortAttributes.called('bridgePort') as Table) : undefined;
 const dataTable = (kind: string | undefined): Table | undefined => {
   const definition = kind === undefined ? undefined : kindNamed(kind);
-  return definition && named(definition.data as Table, '');
+  return definition && (definition.data.called('') as Table);
 };
 
 export interface LinkInfo {

@@ -104,7 +104,7 @@ test('a vxlan, with ports in the order of the machine and addresses as text', ()
     data: {
       vni: 43,
       remote: '239.1.1.1',
-      underlay: 3,
+      parent: 3,
       port: 4789,
       portRange: { low: 40_000, high: 50_000 },
       tos: 1,

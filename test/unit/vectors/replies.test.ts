@@ -34,7 +34,8 @@ const C_NAMES: Readonly<Record<string, string>> = {
 
 /** Attributes in network byte order (__be16 and __be32 in linux/if_link.h and linux/neighbour.h). */
 const NETWORK_ORDER = /^(IFLA_VXLAN_(PORT|LABEL)|IFLA_(BR_)?VLAN_PROTOCOL|NDA_PORT)$/;
-/** Attributes in hundredths of a second. */
+/** Attributes in seconds, and in hundredths of a second; netloom says milliseconds. */
+const SECONDS = /^IFLA_VXLAN_AGEING$/;
 const TICKS = /^IFLA_BR(PORT)?_(FORWARD_DELAY|HELLO_TIME|MAX_AGE|AGEING_TIME|\w+_TIMER|\w+_INTVL)$/;
 const BRIDGE_ID = /_(ROOT|BRIDGE)_ID$/;
 /** Values that are shown as MAC or IP addresses, or as text. */
@@ -113,7 +114,8 @@ function wanted(line: Line, value: unknown): unknown {
   const number = numberFrom(NETWORK_ORDER.test(line.name) ? bytes.slice().reverse() : bytes);
   if (typeof value === 'boolean') return line.length === 0 || number !== 0n;
   if (typeof value === 'number' && line.value?.startsWith('-')) return Number(line.value);
-  if (typeof value === 'number') return Number(number) * (TICKS.test(line.name) ? 10 : 1);
+  if (typeof value === 'number')
+    return Number(number) * (TICKS.test(line.name) ? 10 : SECONDS.test(line.name) ? 1000 : 1);
   if (typeof value === 'bigint') return number;
   if (typeof value !== 'string') return hexOf(bytes);
   const quoted = /^"(.*)"/.exec(line.value ?? '')?.[1];
