@@ -142,7 +142,7 @@ describeKernel('kinds of links', () => {
         ageing: 60,
         limit: 100,
       };
-      expect(link.data).toMatchObject({ ...data, learning: false, proxy: true, underlay: parent.index, df: 'set' });
+      expect(link.data).toMatchObject({ ...data, learning: false, proxy: true, parent: parent.index, df: 'set' });
       expect(link.data).toMatchObject({ portRange: { low: 40000, high: 41000 } });
       expect(dataOf('vx')).toMatchObject({
         id: 42,

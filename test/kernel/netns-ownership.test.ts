@@ -45,7 +45,7 @@ describeKernel('the owner of a name', () => {
     });
     await once(other.stdout, 'data');
     ip('netns', 'add', 'owned');
-    const [{ id }] = (await listNetns()) as [{ id: number }];
+    const id = (await listNetns())[0]?.id;
     other.stdin.write('go');
     const [answer] = await once(other.stdout, 'data');
     await once(other, 'exit');
