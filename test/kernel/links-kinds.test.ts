@@ -121,7 +121,7 @@ describeKernel('kinds of links', () => {
         port: 4789,
         ttl: 7,
         tos: 8,
-        ageing: 60,
+        ageing: 60_000,
         limit: 100,
         portRange: { low: 40000, high: 41000 },
         learning: false,
@@ -139,7 +139,7 @@ describeKernel('kinds of links', () => {
         port: 4789,
         ttl: 7,
         tos: 8,
-        ageing: 60,
+        ageing: 60_000,
         limit: 100,
       };
       expect(link.data).toMatchObject({ ...data, learning: false, proxy: true, parent: parent.index, df: 'set' });
