@@ -172,6 +172,11 @@ export class Sockets {
         batch.out.length >= FULL
           ? native.openNetlink(this.#options())
           : await native.openNetlinkAsync(this.#options()));
+      // Closed while it was opened: close() knew nothing of it.
+      if (this.#closed) {
+        socket.close();
+        throw closedError(`namespace ${this.label}`);
+      }
       size = await socket.exchangeAsync(batch.out.bytes, batch.out.length, buffer.bytes);
       while (size > 0 && (size & UNFINISHED) !== 0) {
         this.#stalled = true;

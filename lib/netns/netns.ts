@@ -19,6 +19,8 @@ export class Netns {
   readonly id: number;
   readonly #handle: Handle;
   readonly #shared: boolean;
+  #closed = false;
+  #holders = 0;
   /** @internal */
   readonly sockets: Sockets;
 
@@ -38,13 +40,23 @@ export class Netns {
 
   /** The descriptor, which other programs and calls may use while the handle is open. */
   get fd(): number {
-    const { fd } = this.#handle;
-    if (fd < 0) throw closedError(this.name === undefined ? `namespace ${this.id}` : `namespace "${this.name}"`);
-    return fd;
+    if (this.#closed) throw closedError(this.name === undefined ? `namespace ${this.id}` : `namespace "${this.name}"`);
+    return this.#handle.fd;
   }
 
   get closed(): boolean {
-    return this.#handle.fd < 0;
+    return this.#closed;
+  }
+
+  /**
+   * @internal Keeps the descriptor open until what it returns is called, also over close(). For requests that
+   * carry its number: once it is closed, the number may be another namespace's before the kernel reads it.
+   */
+  hold(): () => void {
+    this.#holders++;
+    return () => {
+      if (--this.#holders === 0 && this.#closed) this.#handle.close();
+    };
   }
 
   /**
@@ -53,8 +65,9 @@ export class Netns {
    */
   close(): void {
     if (this.#shared) return;
+    this.#closed = true;
     this.sockets.close();
-    this.#handle.close();
+    if (this.#holders === 0) this.#handle.close();
   }
 
   [Symbol.dispose](): void {

@@ -1,5 +1,16 @@
 import { EventEmitter } from 'node:events';
-import { addAddress, createNetns, createVeth, deleteNetns, getLink, listLinks, listNetns, type Netns } from 'netloom';
+import {
+  addAddress,
+  createIfb,
+  createMacvlan,
+  createNetns,
+  createVeth,
+  deleteNetns,
+  getLink,
+  listLinks,
+  listNetns,
+  type Netns,
+} from 'netloom';
 import * as sync from 'netloom/sync';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { expectNoLeaks } from './leaks.ts';
@@ -121,6 +132,74 @@ describeKernel('an aborted call', () => {
     }
     expect(aborted).toBeGreaterThan(10);
     expect([seenNames(near), seenNames(far)]).toEqual([[], []]);
+  });
+
+  const makeVeth = (signal: AbortSignal): Promise<unknown> =>
+    createVeth(
+      {
+        name: 'a',
+        netns: near,
+        up: true,
+        addresses: ['10.0.0.1/24'],
+        addrGenMode: 'none',
+        peer: { name: 'b', netns: far, up: true, addresses: ['10.0.0.2/24'], addrGenMode: 'none' },
+      },
+      { signal },
+    );
+  const makeMacvlan = async (signal: AbortSignal): Promise<unknown> =>
+    createMacvlan({ name: 'a', parent: await getLink('parent', { netns: near }), netns: far, alias: 'x' }, { signal });
+
+  /** The exchanges of each call. A veth: make and read, finish, finish the peer, read. */
+  const WAITS = [
+    ...[1, 2, 3, 4].map((wait) => ['a veth pair', makeVeth, wait] as const),
+    // To find the parent, make, read there, finish there.
+    ...[2, 3, 4].map((wait) => ['a macvlan away from its parent', makeMacvlan, wait] as const),
+  ];
+
+  test.each(WAITS.flatMap((wait) => [[...wait, 'sent'] as const, [...wait, 'waiting to be sent'] as const]))(
+    '$0: exchange $2 $3, leaves nothing behind',
+    async (_, make, wait, state) => {
+      await createIfb({ name: 'parent', netns: near });
+      const controller = new AbortController();
+      let waits = 0;
+      const restore = [near, far].map(({ sockets }) => {
+        const enqueue = sockets.enqueue.bind(sockets);
+        sockets.enqueue = (requests, settle) => {
+          // What waits goes out at the end of the turn.
+          if (++waits === wait) {
+            if (state === 'sent') setImmediate(() => controller.abort());
+            else queueMicrotask(() => controller.abort());
+          }
+          return enqueue(requests, settle);
+        };
+        return () => {
+          sockets.enqueue = enqueue;
+        };
+      });
+      const error = await failure(make(controller.signal));
+      for (const undo of restore) undo();
+      expect(error).toMatchObject({ name: 'AbortError' });
+      expect(waits).toBeGreaterThanOrEqual(wait);
+      // What is under way goes on for a while after the caller has been told.
+      await sleep(30);
+      await expect.poll(() => [seenNames(near), seenNames(far)], { interval: 5 }).toEqual([['parent'], []]);
+    },
+  );
+
+  test('of a namespace that is closed at once puts no link into one that gets its descriptor', async () => {
+    for (let i = 0; i < 30; i++) {
+      const [one, two] = await Promise.all([createNetns(), createNetns()]);
+      const call = failure(createVeth({ name: 'a', netns: one, peer: { name: 'b', netns: two } }));
+      // The request is on its way to the kernel, with the number of the descriptor in it.
+      await new Promise(process.nextTick);
+      const number = two.fd;
+      two.close();
+      using next = sync.createNetns();
+      expect(next.fd).not.toBe(number);
+      await Promise.race([call, sleep(20)]);
+      expect(seenNames(next)).toEqual([]);
+      one.close();
+    }
   });
 
   test('at any moment leaves no name and no descriptor of a namespace', async () => {

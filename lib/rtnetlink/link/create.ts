@@ -148,7 +148,13 @@ export function* makeLink(kind: string, spec: NewLinkOptions & WithParent & With
     context: { link: spec.name },
   });
 
-  const link = yield* makeAndRead(roots, target, spec.name, made);
+  const releases = [target, peerTarget].map((netns) => netns?.hold());
+  let link: Link;
+  try {
+    link = yield* makeAndRead(roots, target, spec.name, made);
+  } finally {
+    for (const release of releases) release?.();
+  }
   try {
     const first = rest ? yield* finishLink(target, link.index, spec.name, rest) : link;
     if (!peer || !peerTarget) return [first];

@@ -177,19 +177,24 @@ export const moveToNetns = call(
     // Where the old name is free there, the kernel moves first and renames then: a name that is taken would
     // leave the link there under its old one.
     if (name !== undefined && name !== link.name) yield* refuseTakenName(target, link, name);
-    yield* request(
-      from,
-      makeRequest(linkFamily, {
-        type: RTM.NEWLINK,
-        name: 'RTM_NEWLINK',
-        header: {
-          index: link.index,
-          ...(up !== undefined && { flags: up ? LINK_FLAGS.up : 0, change: LINK_FLAGS.up }),
-        },
-        attributes: { netnsFd: target.fd, name: name ?? link.name },
-        context: { link: link.name },
-      }),
-    );
+    const release = target.hold();
+    try {
+      yield* request(
+        from,
+        makeRequest(linkFamily, {
+          type: RTM.NEWLINK,
+          name: 'RTM_NEWLINK',
+          header: {
+            index: link.index,
+            ...(up !== undefined && { flags: up ? LINK_FLAGS.up : 0, change: LINK_FLAGS.up }),
+          },
+          attributes: { netnsFd: target.fd, name: name ?? link.name },
+          context: { link: link.name },
+        }),
+      );
+    } finally {
+      release();
+    }
     const [moved] = yield* request(target, getLinkRequest(target, name ?? link.name));
     return moved as Link;
   },
