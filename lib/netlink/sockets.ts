@@ -194,8 +194,9 @@ export class Sockets {
       refuse(batch, error);
     }
     this.#inFlight--;
-    if (size === TRY_AGAIN && this.#stalled) {
-      this.#returned.push(batch);
+    if (size === TRY_AGAIN) {
+      // Where the one before it has ended meanwhile, the namespace was closed.
+      (this.#stalled ? this.#returned : this.#queue).push(batch);
     } else {
       this.#stalled = false;
       this.#queue.unshift(...this.#returned.splice(0));
