@@ -18,6 +18,11 @@ constexpr size_t kMaxSend = size_t{128} * 1024;
 // ack, but 10 KiB for a GETLINK of a bridge with its ack, where 4 KiB per message lost acks in a burst.
 constexpr int kReceiveBytesPerMessage = 16384;
 constexpr int kMinBurst = 4;
+// Acks are received many at a time, each in room enough for its extended ack, behind the echoed request where the
+// kernel cannot leave that out.
+constexpr size_t kAckRoom = 4096;
+constexpr size_t kMostEchoed = 2048;
+constexpr uint32_t kMostAcks = 32;
 
 template <typename T>
 int SetOption(int fd, int level, int option, T value) {
@@ -134,7 +139,9 @@ int NetlinkExchange::Run(uint8_t* receive, size_t size) {
       const int error = SendChunk();
       if (error != 0) return Fail(error);
     }
-    const int received = ReceiveDatagram(receive + used, size - used);
+    const bool many = small_acks_ && in_flight_ > 1 && held_.empty() && size - used >= 2 * kAckRoom;
+    const int received = many ? ReceiveAcks(receive + used, size - used)  //
+                              : ReceiveDatagram(receive + used, size - used);
     if (received < 0) return Fail(-received);
     used += static_cast<size_t>(received);
     if (received == 0 && !held_.empty() && used > 0) break;
@@ -147,6 +154,7 @@ int NetlinkExchange::SendChunk() {
   size_t length = 0;
   uint32_t count = 0;
   unacked_.reset();
+  small_acks_ = true;
   while (length < send_length_ && count < burst_) {
     nlmsghdr header;
     if (!ReadHeader(send_ + length, send_length_ - length, &header)) return EINVAL;
@@ -154,6 +162,7 @@ int NetlinkExchange::SendChunk() {
     // A socket runs one dump at a time, so a dump travels alone.
     if (count > 0 && (length + step > max_send_ || IsDump(header))) break;
     length += step;
+    small_acks_ = small_acks_ && WantsAck(header) && step <= kMostEchoed;
     unacked_.set(count, !WantsAck(header) && !IsDump(header));
     ++count;
     if (IsDump(header)) break;
@@ -218,14 +227,54 @@ int NetlinkExchange::ReceiveDatagram(uint8_t* at, size_t room) {
     std::memcpy(held_.data(), at, room);
     std::memcpy(held_.data() + room, overflow_.get(), size - room);
   }
-  nlmsghdr header;
-  const bool late = !ReadHeader(held_.empty() ? at : held_.data(), size, &header) ||  //
-                    header.nlmsg_seq - first_seq_ >= count_;
+  const bool late = IsLate(held_.empty() ? at : held_.data(), size);
   if (late) held_.clear();
   if (late || !held_.empty()) return 0;
   NoteEnds(at, size);
   std::memset(at + size, 0, padded - size);
   return static_cast<int>(padded);
+}
+
+// As ReceiveDatagram, but several, each an ack of a chunk that is answered by nothing else: a system call for each
+// would cost more than what it brings.
+int NetlinkExchange::ReceiveAcks(uint8_t* at, size_t room) {
+  mmsghdr messages[kMostAcks] = {};
+  iovec parts[kMostAcks];
+  sockaddr_nl senders[kMostAcks];
+  const auto most = static_cast<uint32_t>(std::min<size_t>({kMostAcks, in_flight_, room / kAckRoom}));
+  for (uint32_t i = 0; i < most; ++i) {
+    parts[i] = {at + i * kAckRoom, kAckRoom};
+    senders[i] = {};
+    messages[i].msg_hdr.msg_name = &senders[i];
+    messages[i].msg_hdr.msg_namelen = sizeof senders[i];
+    messages[i].msg_hdr.msg_iov = &parts[i];
+    messages[i].msg_hdr.msg_iovlen = 1;
+  }
+  int received = 0;
+  do received = ::recvmmsg(fd_.get(), messages, most, MSG_DONTWAIT, nullptr);
+  while (received < 0 && errno == EINTR);
+  if (received < 0) return errno == EAGAIN ? -ENOBUFS : -errno;
+
+  size_t used = 0;
+  for (int i = 0; i < received; ++i) {
+    const uint8_t* datagram = at + static_cast<size_t>(i) * kAckRoom;
+    const size_t size = messages[i].msg_len;
+    if (senders[i].nl_pid != 0) continue;
+    if ((messages[i].msg_hdr.msg_flags & MSG_TRUNC) != 0) return -EMSGSIZE;
+    if (IsLate(datagram, size)) continue;
+    std::memmove(at + used, datagram, size);
+    NoteEnds(at + used, size);
+    const size_t padded = NLMSG_ALIGN(size);
+    std::memset(at + used + size, 0, padded - size);
+    used += padded;
+  }
+  return static_cast<int>(used);
+}
+
+// Of an exchange that was given up.
+bool NetlinkExchange::IsLate(const uint8_t* datagram, size_t size) const {
+  nlmsghdr header;
+  return !ReadHeader(datagram, size, &header) || header.nlmsg_seq - first_seq_ >= count_;
 }
 
 void NetlinkExchange::NoteEnds(const uint8_t* datagram, size_t size) {

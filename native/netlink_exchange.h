@@ -50,6 +50,8 @@ class NetlinkExchange {
   void Drain();
   int SendChunk();
   int ReceiveDatagram(uint8_t* at, size_t room);
+  int ReceiveAcks(uint8_t* at, size_t room);
+  [[nodiscard]] bool IsLate(const uint8_t* datagram, size_t size) const;
   void NoteEnds(const uint8_t* datagram, size_t size);
 
   UniqueFd fd_;
@@ -65,6 +67,7 @@ class NetlinkExchange {
   uint32_t chunk_seq_ = 0;  // first of the chunk in flight
   uint32_t chunk_count_ = 0;
   uint32_t in_flight_ = 0;
+  bool small_acks_ = false;  // all that answers the chunk is acks, with room for each in kAckRoom
   std::bitset<kMaxBurst> ended_;
   std::bitset<kMaxBurst> unacked_;  // of the chunk: those that end with their answer
 
