@@ -10,7 +10,7 @@ import { stage } from './stage.mjs';
 setUp();
 const staged = stage('asan', [
   ...['binding.gyp', 'native', 'package.json', 'vitest.config.ts', 'tsconfig.json', 'tsconfig.test.json'],
-  ...['lib', 'dist', 'test', 'scripts', 'examples'],
+  ...['tsconfig.examples.json', 'README.md', 'lib', 'dist', 'test', 'scripts', 'examples', 'build/examples'],
 ]);
 const gyp = join(root, 'node_modules', '.bin', 'node-gyp');
 run(gyp, ['configure', '--silent', '--', '-Dnetloom_sanitize=1'], { cwd: staged, env: gypEnvironment() });
