@@ -8,6 +8,7 @@ export { DumpInterruptedError, NetlinkError } from './errors.js';
 export type { UnknownAttribute } from './netlink/attributes.js';
 export {
   createNetns,
+  type DeleteNetnsOptions,
   deleteNetns,
   listNetns,
   type NetnsEntry,

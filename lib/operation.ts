@@ -5,7 +5,7 @@
  * native call, a file-system call) that can be had in both ways. `netloom` runs effects asynchronously,
  * `netloom/sync` on the calling thread; the generator does not know which.
  */
-import { nameCall, wrongType } from './errors.js';
+import { invalidValue, nameCall, wrongType } from './errors.js';
 
 /** One wait. */
 export interface Effect<T> {
@@ -56,19 +56,33 @@ export function both<T>(now: () => T, promised: () => Promise<T>, undo?: (value:
   };
 }
 
-/** Makes the public function `name` of an operation. Errors get the name in front. */
-export function call<A extends unknown[], R>(name: string, steps: (...args: A) => Operation<R>): Call<A, R> {
+type LastOf<A extends unknown[]> = Required<A> extends [...unknown[], infer Last] ? Last : never;
+
+/** Every option that the last parameter has, besides `signal`. */
+type OptionNames<A extends unknown[]> = { readonly [K in Exclude<keyof LastOf<A>, keyof CallOptions>]: true };
+
+/**
+ * Makes the public function `name` of an operation. Errors get the name in front. The last parameter of `steps`
+ * has the options, and the only default value; an option that is not among `options` is refused, since a
+ * misspelt `netns` would act on the namespace of the process.
+ */
+export function call<A extends unknown[], R>(
+  name: string,
+  options: OptionNames<A>,
+  steps: (...args: A) => Operation<R>,
+): Call<A, R> {
+  const place = steps.length;
   const asynchronous = (...args: A): Promise<R> =>
     new Promise((resolve, reject) => {
       try {
-        new Run(name, signalOf(args), resolve, reject).start(steps(...args));
+        new Run(name, signalOf(args[place], options), resolve, reject).start(steps(...args));
       } catch (error) {
         reject(nameCall(error, name));
       }
     });
   const sync = (...args: A): R => {
     try {
-      return runNow(steps(...args), signalOf(args));
+      return runNow(steps(...args), signalOf(args[place], options));
     } catch (error) {
       throw nameCall(error, name);
     }
@@ -78,10 +92,16 @@ export function call<A extends unknown[], R>(name: string, steps: (...args: A) =
   return Object.assign(asynchronous, { sync, steps });
 }
 
-function signalOf(args: readonly unknown[]): AbortSignal | undefined {
-  const last = args.at(-1);
-  if (typeof last !== 'object' || last === null || !('signal' in last)) return undefined;
-  const { signal } = last;
+/** Checks the options of a call, and gives its signal. */
+export function signalOf(given: unknown, names: object): AbortSignal | undefined {
+  if (given === undefined) return undefined;
+  if (typeof given !== 'object' || given === null) throw wrongType('options', 'an object', given);
+  for (const option in given) {
+    if (option === 'signal' || Object.hasOwn(names, option)) continue;
+    const known = [...Object.keys(names), 'signal'].join(', ');
+    throw invalidValue(`options.${option}`, given[option as keyof typeof given], `is no option here (${known} are)`);
+  }
+  const { signal } = given as CallOptions;
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw wrongType('signal', 'an AbortSignal', signal);
   return signal;
 }

@@ -47,17 +47,21 @@ export function sysctlText(value: string | number | boolean): string {
  *
  * @throws Error ENOENT if there is no such parameter, EACCES if it cannot be read.
  */
-export const getSysctl = call('getSysctl', function* (name: string, options: NetnsOptions = {}): Operation<string> {
-  const path = sysctlPath(name);
-  const netns = descriptorOf(netnsOf(options.netns));
-  const content = yield* perform(
-    both(
-      () => native.readSysctl(netns, path),
-      () => native.readSysctlAsync(netns, path),
-    ),
-  );
-  return content.trim();
-});
+export const getSysctl = call(
+  'getSysctl',
+  { netns: true },
+  function* (name: string, options: NetnsOptions = {}): Operation<string> {
+    const path = sysctlPath(name);
+    const netns = descriptorOf(netnsOf(options.netns));
+    const content = yield* perform(
+      both(
+        () => native.readSysctl(netns, path),
+        () => native.readSysctlAsync(netns, path),
+      ),
+    );
+    return content.trim();
+  },
+);
 
 /**
  * Sets a kernel parameter, in the namespace given. `true` and `false` are written as 1 and 0.
@@ -69,6 +73,7 @@ export const getSysctl = call('getSysctl', function* (name: string, options: Net
  */
 export const setSysctl = call(
   'setSysctl',
+  { netns: true },
   function* (name: string, value: string | number | boolean, options: NetnsOptions = {}): Operation<void> {
     const path = sysctlPath(name);
     const text = sysctlText(value);

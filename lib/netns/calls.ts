@@ -41,32 +41,36 @@ export interface NetnsEntry {
  * @throws ERR_INVALID_ARG_VALUE for a name that cannot be one, EEXIST if it is taken, EPERM without
  * CAP_SYS_ADMIN. Nothing is left of a call that failed.
  */
-export const createNetns = call('createNetns', function* (name?: string, _options: CallOptions = {}): Operation<Netns> {
-  if (name !== undefined) checkNetnsName(name);
-  let handle: Handle | undefined;
-  try {
-    handle = yield* perform(
-      both(
-        () => native.unshareNetns(),
-        () => native.unshareNetnsAsync(),
-        closeIt,
-      ),
-    );
-    if (name === undefined) return new Netns(handle);
-    const { fd } = handle;
-    yield* perform(
-      both(
-        () => native.bindNetns(DIRECTORY, name, fd),
-        () => native.bindNetnsAsync(DIRECTORY, name, fd),
-        () => perform(unbind(name, fstatSync(fd).ino)),
-      ),
-    );
-    return new Netns(handle, name);
-  } catch (error) {
-    handle?.close();
-    throw explain(error, 'name', name);
-  }
-});
+export const createNetns = call(
+  'createNetns',
+  {},
+  function* (name?: string, _options: CallOptions = {}): Operation<Netns> {
+    if (name !== undefined) checkNetnsName(name);
+    let handle: Handle | undefined;
+    try {
+      handle = yield* perform(
+        both(
+          () => native.unshareNetns(),
+          () => native.unshareNetnsAsync(),
+          closeIt,
+        ),
+      );
+      if (name === undefined) return new Netns(handle);
+      const { fd } = handle;
+      yield* perform(
+        both(
+          () => native.bindNetns(DIRECTORY, name, fd),
+          () => native.bindNetnsAsync(DIRECTORY, name, fd),
+          () => perform(unbind(name, fstatSync(fd).ino)),
+        ),
+      );
+      return new Netns(handle, name);
+    } catch (error) {
+      handle?.close();
+      throw explain(error, 'name', name);
+    }
+  },
+);
 
 // biome-ignore lint/correctness/useYield: an undo is an operation, also where it has nothing to wait for
 function* closeIt(handle: { close(): void }): Operation<void> {
@@ -84,6 +88,7 @@ function* closeIt(handle: { close(): void }): Operation<void> {
  */
 export const openNetns = call(
   'openNetns',
+  {},
   function* (source: NetnsSource, _options: CallOptions = {}): Operation<Netns> {
     if (typeof source === 'string') {
       checkNetnsName(source);
@@ -156,7 +161,7 @@ const nameIn = (path: string): string | undefined => {
  *
  * `ip netns list`
  */
-export const listNetns = call('listNetns', function* (_options: CallOptions = {}): Operation<NetnsEntry[]> {
+export const listNetns = call('listNetns', {}, function* (_options: CallOptions = {}): Operation<NetnsEntry[]> {
   const files = yield* perform(readDirectory);
   const entries: NetnsEntry[] = [];
   for (const name of files.map(({ name }) => name).sort()) {
@@ -200,6 +205,11 @@ const absentLater = <T, U>(otherwise: U, reading: Promise<T>): Promise<T | U> =>
     throw error;
   });
 
+export interface DeleteNetnsOptions extends CallOptions {
+  /** Succeed where the name is gone already. */
+  readonly ifExists?: boolean | undefined;
+}
+
 /**
  * Removes a namespace's name, and closes the handle where one was given. The namespace itself goes when
  * nothing refers to it any more: no process in it, no open handle, no other mount.
@@ -210,10 +220,9 @@ const absentLater = <T, U>(otherwise: U, reading: Promise<T>): Promise<T | U> =>
  */
 export const deleteNetns = call(
   'deleteNetns',
-  function* (
-    netns: string | Netns,
-    { ifExists = false }: CallOptions & { readonly ifExists?: boolean } = {},
-  ): Operation<void> {
+  { ifExists: true },
+  function* (netns: string | Netns, { ifExists = false }: DeleteNetnsOptions = {}): Operation<void> {
+    if (typeof netns !== 'string' && !(netns instanceof Netns)) throw wrongType('netns', 'a name or a Netns', netns);
     const name = netns instanceof Netns ? netns.name : netns;
     if (name !== undefined) {
       checkNetnsName(name);

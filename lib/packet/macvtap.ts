@@ -26,6 +26,7 @@ export interface OpenMacvtapOptions extends NetnsOptions {
  */
 export const openMacvtap = call(
   'openMacvtap',
+  { netns: true, queues: true },
   function* (ref: LinkRef, options: OpenMacvtapOptions = {}): Operation<PacketDevice> {
     const { queues = 1 } = options;
     checkQueues(queues);

@@ -25,7 +25,8 @@ import './tun-kind.js';
  */
 export const createTap = call(
   'createTap',
-  (spec: TapSpec = {}, _options: CallOptions = {}): Operation<PacketDevice> => create('tap', spec),
+  {},
+  (spec?: TapSpec, _options: CallOptions = {}): Operation<PacketDevice> => create('tap', spec ?? {}),
 );
 
 /**
@@ -37,7 +38,8 @@ export const createTap = call(
  */
 export const createTun = call(
   'createTun',
-  (spec: TunSpec = {}, _options: CallOptions = {}): Operation<PacketDevice> => create('tun', spec),
+  {},
+  (spec?: TunSpec, _options: CallOptions = {}): Operation<PacketDevice> => create('tun', spec ?? {}),
 );
 
 function* create(mode: DeviceMode, spec: TapSpec): Operation<PacketDevice> {
@@ -95,6 +97,7 @@ export interface OpenPacketDeviceOptions extends NetnsOptions {
  */
 export const openPacketDevice = call(
   'openPacketDevice',
+  { netns: true, queues: true },
   function* (ref: LinkRef, options: OpenPacketDeviceOptions = {}): Operation<PacketDevice> {
     const { queues = 1 } = options;
     checkQueues(queues);

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Reply } from '../../lib/netlink/batch.js';
 import { dump, request, valuesOf } from '../../lib/netlink/request.js';
 import type { Netns } from '../../lib/netns/netns.js';
-import { call, type Operation } from '../../lib/operation.js';
+import { type CallOptions, call, type Operation } from '../../lib/operation.js';
 import { get, list } from './answers.js';
 
 /** A namespace whose lists are read in the ways given, one after the other; the last one for ever. */
@@ -23,8 +23,8 @@ function namespace(...replies: Partial<Reply>[]) {
   return { netns: { sockets } as unknown as Netns, asked: () => asked };
 }
 
-const all = call('all', (netns: Netns): Operation<number[]> => dump(netns, list()));
-const one = call('one', (netns: Netns): Operation<number[]> => request(netns, get(1)));
+const all = call('all', {}, (netns: Netns, _options: CallOptions = {}): Operation<number[]> => dump(netns, list()));
+const one = call('one', {}, (netns: Netns, _options: CallOptions = {}): Operation<number[]> => request(netns, get(1)));
 
 test('a list that did not change is read once', async () => {
   const { netns, asked } = namespace({ values: [1, 2] });

@@ -31,7 +31,7 @@ function effect<T>(value: T, undo?: (value: T) => Operation<void>, withdrawable 
   return Object.assign(control, { self });
 }
 
-const plus = call('plus', function* (a: number, b: number, _options: CallOptions = {}): Operation<number> {
+const plus = call('plus', {}, function* (a: number, b: number, _options: CallOptions = {}): Operation<number> {
   const one = yield* perform(
     both(
       () => a,
@@ -46,7 +46,7 @@ const plus = call('plus', function* (a: number, b: number, _options: CallOptions
   );
   return one + two;
 });
-const fails = call('fails', function* (error: unknown, _options: CallOptions = {}): Operation<never> {
+const fails = call('fails', {}, function* (error: unknown, _options: CallOptions = {}): Operation<never> {
   yield* perform(
     both(
       () => 1,
@@ -86,7 +86,7 @@ describe('a call', () => {
   });
 
   test('made of others carries the name of the outermost', async () => {
-    const outer = call('outer', function* (): Operation<void> {
+    const outer = call('outer', {}, function* (): Operation<void> {
       yield* fails.steps(invalidValue('mtu', 7, 'is too small'));
     });
     expect(() => outer.sync()).toThrow(/^outer: mtu 7/);
@@ -94,7 +94,7 @@ describe('a call', () => {
   });
 
   test('rejects, and does not throw, where its arguments are wrong', async () => {
-    const strict = call('strict', (): Operation<void> => {
+    const strict = call('strict', {}, (): Operation<void> => {
       throw invalidValue('x', 1, 'is wrong');
     });
     await expect(strict()).rejects.toThrow('strict: x 1 is wrong');
@@ -102,7 +102,7 @@ describe('a call', () => {
   });
 
   test('may catch what an effect failed with, and go on', async () => {
-    const careful = call('careful', function* (): Operation<string> {
+    const careful = call('careful', {}, function* (): Operation<string> {
       try {
         yield* perform(
           both(
@@ -122,7 +122,7 @@ describe('a call', () => {
   });
 
   test('whose effect throws before it waits is rejected', async () => {
-    const broken = call('broken', function* (): Operation<void> {
+    const broken = call('broken', {}, function* (): Operation<void> {
       yield* perform<void>({
         now: () => undefined,
         later() {
@@ -139,7 +139,7 @@ describe('a call that is aborted', () => {
 
   /** Waits for `first`, then for `second`; notes what becomes of it. */
   function steps(first: Effect<unknown>, second: Effect<unknown>, log: string[]) {
-    return call('steps', function* (_options: CallOptions): Operation<string> {
+    return call('steps', {}, function* (_options: CallOptions = {}): Operation<string> {
       try {
         yield* perform(first);
         log.push('first');
@@ -274,17 +274,37 @@ describe('a call that is aborted', () => {
     controller.abort();
     await soon();
   });
+});
 
-  test('is told in a spec that comes last, too', async () => {
-    const made = call('made', function* (_spec: { name: string } & CallOptions): Operation<number> {
+describe('options', () => {
+  const made = call(
+    'made',
+    { netns: true },
+    function* (name: string, _options: CallOptions & { netns?: string } = {}): Operation<string> {
       return yield* perform(
         both(
-          () => 1,
-          () => Promise.resolve(1),
+          () => name,
+          () => Promise.resolve(name),
         ),
       );
-    });
-    await expect(made({ name: 'x', signal: AbortSignal.abort() })).rejects.toMatchObject(abort);
+    },
+  );
+  const misspelt = { netsn: 'blue' } as object;
+
+  test('that are misspelt are refused, in both flavours', async () => {
+    const refusal = {
+      code: 'ERR_INVALID_ARG_VALUE',
+      message: 'made: options.netsn "blue" is no option here (netns, signal are)',
+    };
+    await expect(made('x', misspelt)).rejects.toMatchObject(refusal);
+    expect(() => made.sync('x', misspelt)).toThrow(expect.objectContaining(refusal));
+  });
+
+  test('must be an object', async () => {
+    for (const options of [null, 5, 'netns'] as unknown[] as object[]) {
+      await expect(made('x', options)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' });
+    }
+    await expect(made('x', undefined)).resolves.toBe('x');
   });
 });
 

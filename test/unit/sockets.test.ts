@@ -103,16 +103,16 @@ beforeEach(() => {
 });
 afterEach(() => vi.restoreAllMocks());
 
-const ask = call('ask', function* (index: number, _options: CallOptions = {}): Operation<number> {
+const ask = call('ask', {}, function* (index: number, _options: CallOptions = {}): Operation<number> {
   return (yield* request(netns, get(index)))[0] as number;
 });
-const change = call('change', function* (name?: string, _options: CallOptions = {}): Operation<void> {
+const change = call('change', {}, function* (name?: string, _options: CallOptions = {}): Operation<void> {
   yield* request(netns, set({ name: name ?? 'a' }));
 });
-const all = call('all', function* (): Operation<number[]> {
+const all = call('all', {}, function* (): Operation<number[]> {
   return yield* request(netns, list());
 });
-const make = call('make', function* (_options: CallOptions): Operation<void> {
+const make = call('make', {}, function* (_options: CallOptions = {}): Operation<void> {
   function* undo(): Operation<void> {
     yield* request(netns, set({ name: 'undo' }, 'X_UNDO'));
   }
@@ -209,7 +209,7 @@ describe('answers', () => {
     const decode = (): never => {
       throw new Error('undecodable');
     };
-    const unreadable = call('unreadable', function* (): Operation<void> {
+    const unreadable = call('unreadable', {}, function* (): Operation<void> {
       yield* request(netns, { ...get(1), decode });
     });
     await expect(unreadable()).rejects.toThrow('undecodable');

@@ -32,6 +32,7 @@ function* change(
  */
 export const addAddress = call(
   'addAddress',
+  { netns: true },
   (link: LinkRef, address: string | AddressSpec, options: NetnsOptions = {}): Operation<void> =>
     change(RTM.NEWADDR, NLM_F_CREATE | NLM_F_EXCL, link, address, options),
 );
@@ -43,6 +44,7 @@ export const addAddress = call(
  */
 export const replaceAddress = call(
   'replaceAddress',
+  { netns: true },
   (link: LinkRef, address: string | AddressSpec, options: NetnsOptions = {}): Operation<void> =>
     change(RTM.NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, link, address, options),
 );
@@ -56,6 +58,7 @@ export const replaceAddress = call(
  */
 export const deleteAddress = call(
   'deleteAddress',
+  { netns: true },
   (link: LinkRef, address: string | AddressSpec, options: NetnsOptions = {}): Operation<void> =>
     change(RTM.DELADDR, 0, link, address, options),
 );
@@ -71,25 +74,27 @@ export interface ListAddressesOptions extends NetnsOptions {
  *
  * `ip address show dev NAME`
  */
-export const listAddresses = call('listAddresses', function* (options: ListAddressesOptions = {}): Operation<
-  Address[]
-> {
-  const { link, family } = options;
-  const netns = link === undefined ? netnsOf(options.netns) : netnsOfLink(link, options.netns);
-  const index = link === undefined ? 0 : yield* indexOf(netns, link);
-  return yield* dump(
-    netns,
-    makeRequest(addressFamily, {
-      type: RTM.GETADDR,
-      name: 'RTM_GETADDR',
-      flags: NLM_F_DUMP,
-      header: { index, family: family === undefined ? 0 : family === 'inet' ? AF_INET : AF_INET6 },
-      decode: (input, start, end, type) => {
-        if (type !== RTM.NEWADDR) return undefined;
-        const address = decodeAddress(netns, input, start, end);
-        // Kernels without strict checking do not filter by link.
-        return index === 0 || address.link === index ? address : undefined;
-      },
-    }),
-  );
-});
+export const listAddresses = call(
+  'listAddresses',
+  { netns: true, link: true, family: true },
+  function* (options: ListAddressesOptions = {}): Operation<Address[]> {
+    const { link, family } = options;
+    const netns = link === undefined ? netnsOf(options.netns) : netnsOfLink(link, options.netns);
+    const index = link === undefined ? 0 : yield* indexOf(netns, link);
+    return yield* dump(
+      netns,
+      makeRequest(addressFamily, {
+        type: RTM.GETADDR,
+        name: 'RTM_GETADDR',
+        flags: NLM_F_DUMP,
+        header: { index, family: family === undefined ? 0 : family === 'inet' ? AF_INET : AF_INET6 },
+        decode: (input, start, end, type) => {
+          if (type !== RTM.NEWADDR) return undefined;
+          const address = decodeAddress(netns, input, start, end);
+          // Kernels without strict checking do not filter by link.
+          return index === 0 || address.link === index ? address : undefined;
+        },
+      }),
+    );
+  },
+);

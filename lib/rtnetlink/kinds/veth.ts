@@ -62,7 +62,7 @@ export type VethSpec = SpecOf<'veth'>;
  * @returns both ends, the first one first.
  * @throws NetlinkError EEXIST if either name is taken in its namespace.
  */
-export const createVeth = call('createVeth', function* (spec: VethSpec, _options: CallOptions = {}): Operation<
+export const createVeth = call('createVeth', {}, function* (spec: VethSpec, _options: CallOptions = {}): Operation<
   [LinkOf<'veth'>, LinkOf<'veth'>]
 > {
   return (yield* makeLink('veth', spec)) as unknown as [LinkOf<'veth'>, LinkOf<'veth'>];

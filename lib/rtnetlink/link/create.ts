@@ -59,15 +59,19 @@ export type SpecOf<K extends keyof LinkKinds> = NewLinkOptions & LinkKinds[K];
  *
  * @throws NetlinkError EEXIST if the name is taken, EOPNOTSUPP if the kernel does not have the kind.
  */
-export const createLink = call('createLink', function* (spec: LinkSpec, _options: CallOptions = {}): Operation<Link> {
-  if (typeof spec !== 'object' || spec === null) throw wrongType('spec', 'an object', spec);
-  const [link] = yield* makeLink(spec.kind, spec as unknown as NewLinkOptions);
-  return link;
-});
+export const createLink = call(
+  'createLink',
+  {},
+  function* (spec: LinkSpec, _options: CallOptions = {}): Operation<Link> {
+    if (typeof spec !== 'object' || spec === null) throw wrongType('spec', 'an object', spec);
+    const [link] = yield* makeLink(spec.kind, spec as unknown as NewLinkOptions);
+    return link;
+  },
+);
 
 /** The public call `create...` of one kind. */
 export const createOfKind = <K extends keyof LinkKinds>(name: string, kind: K) =>
-  call(name, function* (spec: SpecOf<K>, _options: CallOptions = {}): Operation<LinkOf<K>> {
+  call(name, {}, function* (spec: SpecOf<K>, _options: CallOptions = {}): Operation<LinkOf<K>> {
     const [link] = yield* makeLink(kind, spec as NewLinkOptions);
     return link as LinkOf<K>;
   });

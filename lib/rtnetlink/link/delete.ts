@@ -26,6 +26,7 @@ export interface DeleteLinkOptions extends NetnsOptions {
  */
 export const deleteLink = call(
   'deleteLink',
+  { netns: true, ifExists: true },
   function* (ref: LinkRef, options: DeleteLinkOptions = {}): Operation<void> {
     const netns = netnsOfLink(ref, options.netns);
     try {
@@ -59,6 +60,7 @@ function deleteRequest(ref: LinkRef): Request {
  */
 export const deleteLinks = call(
   'deleteLinks',
+  { netns: true, ifExists: true },
   function* (which: readonly LinkRef[] | { readonly group: number }, options: DeleteLinkOptions = {}): Operation<void> {
     if (Array.isArray(which)) {
       yield* deleteListed(which as readonly LinkRef[], options);

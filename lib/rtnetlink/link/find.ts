@@ -43,11 +43,15 @@ const SKIP_STATS = 1 << 3;
  *
  * @throws NetlinkError ENODEV if there is none.
  */
-export const getLink = call('getLink', function* (ref: LinkRef, options: GetLinkOptions = {}): Operation<Link> {
-  const netns = netnsOfLink(ref, options.netns);
-  const [link] = yield* request(netns, getLinkRequest(netns, ref, options));
-  return link as Link;
-});
+export const getLink = call(
+  'getLink',
+  { netns: true, stats: true },
+  function* (ref: LinkRef, options: GetLinkOptions = {}): Operation<Link> {
+    const netns = netnsOfLink(ref, options.netns);
+    const [link] = yield* request(netns, getLinkRequest(netns, ref, options));
+    return link as Link;
+  },
+);
 
 /**
  * The links of a namespace, by index. The kernel filters by kind and master itself.
@@ -56,31 +60,35 @@ export const getLink = call('getLink', function* (ref: LinkRef, options: GetLink
  *
  * @throws DumpInterruptedError if the list kept changing while it was read.
  */
-export const listLinks = call('listLinks', function* (options: ListLinksOptions = {}): Operation<Link[]> {
-  const { kind, up, group, stats } = options;
-  const netns = netnsOf(options.netns);
-  const master = options.master === undefined ? undefined : yield* indexOf(netns, options.master, 'master');
-  const wanted = (link: Link): boolean =>
-    (kind === undefined || link.kind === kind) &&
-    (master === undefined || link.master === master) &&
-    (up === undefined || link.up === up) &&
-    (group === undefined || link.group === group);
-  return yield* dump(
-    netns,
-    makeRequest(linkFamily, {
-      type: RTM.GETLINK,
-      name: 'RTM_GETLINK',
-      flags: NLM_F_DUMP,
-      attributes: { extendedMask: stats ? 0 : SKIP_STATS, master, info: kind === undefined ? undefined : { kind } },
-      // What old kernels do not filter is filtered here.
-      decode: (input, start, end, type) => {
-        if (type !== RTM.NEWLINK) return undefined;
-        const link = decodeLink(netns, input, start, end, stats);
-        return wanted(link) ? link : undefined;
-      },
-    }),
-  );
-});
+export const listLinks = call(
+  'listLinks',
+  { netns: true, stats: true, kind: true, master: true, up: true, group: true },
+  function* (options: ListLinksOptions = {}): Operation<Link[]> {
+    const { kind, up, group, stats } = options;
+    const netns = netnsOf(options.netns);
+    const master = options.master === undefined ? undefined : yield* indexOf(netns, options.master, 'master');
+    const wanted = (link: Link): boolean =>
+      (kind === undefined || link.kind === kind) &&
+      (master === undefined || link.master === master) &&
+      (up === undefined || link.up === up) &&
+      (group === undefined || link.group === group);
+    return yield* dump(
+      netns,
+      makeRequest(linkFamily, {
+        type: RTM.GETLINK,
+        name: 'RTM_GETLINK',
+        flags: NLM_F_DUMP,
+        attributes: { extendedMask: stats ? 0 : SKIP_STATS, master, info: kind === undefined ? undefined : { kind } },
+        // What old kernels do not filter is filtered here.
+        decode: (input, start, end, type) => {
+          if (type !== RTM.NEWLINK) return undefined;
+          const link = decodeLink(netns, input, start, end, stats);
+          return wanted(link) ? link : undefined;
+        },
+      }),
+    );
+  },
+);
 
 /** A GETLINK for one link. */
 export function getLinkRequest(netns: Netns, ref: LinkRef, { stats }: GetLinkOptions = {}): Request<Link> {

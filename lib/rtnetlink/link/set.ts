@@ -4,7 +4,7 @@ import { invalidValue, NetlinkError, wrongType } from '../../errors.js';
 import { makeRequest, type Request } from '../../netlink/message.js';
 import { exchange, request, valuesOf } from '../../netlink/request.js';
 import { type Netns, netnsOf } from '../../netns/netns.js';
-import { type CallOptions, call, type Operation, perform } from '../../operation.js';
+import { call, type Operation, perform } from '../../operation.js';
 import { RTM } from '../types.js';
 import { linkFamily } from './attributes.js';
 import { getLinkRequest, indexOf, isGone, type LinkRef, type NetnsOptions, netnsOfLink } from './find.js';
@@ -37,6 +37,7 @@ export type LinkChanges =
  */
 export const setLink = call(
   'setLink',
+  { netns: true },
   function* (ref: LinkRef, changes: LinkChanges, options: NetnsOptions = {}): Operation<Link> {
     if (typeof changes !== 'object' || changes === null) throw wrongType('changes', 'an object', changes);
     const { name, altNames, mtu, mac } = changes;
@@ -147,7 +148,7 @@ function altNameRequests(link: Link, wanted: readonly string[]): Request[] {
   ];
 }
 
-export interface MoveOptions extends CallOptions {
+export interface MoveOptions extends NetnsOptions {
   /** The name that it gets there; its own if absent. */
   readonly name?: string | undefined;
   /** Up at once; a link that moves is down otherwise. */
@@ -166,10 +167,11 @@ export interface MoveOptions extends CallOptions {
  */
 export const moveToNetns = call(
   'moveToNetns',
+  { netns: true, name: true, up: true },
   function* (ref: LinkRef, to: Netns, options: MoveOptions = {}): Operation<Link> {
     const { name, up } = options;
     if (name !== undefined) checkLinkName(name);
-    const from = netnsOfLink(ref, undefined);
+    const from = netnsOfLink(ref, options.netns);
     if (to === undefined) throw wrongType('netns', 'a Netns (from createNetns or openNetns)', to);
     const target = netnsOf(to);
     // A snapshot may be older than its link's name, which must not come back by the move.

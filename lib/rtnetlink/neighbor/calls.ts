@@ -49,6 +49,7 @@ function* change(type: Type, flags: number, spec: NeighborSpec, options: NetnsOp
  */
 export const addNeighbor = call(
   'addNeighbor',
+  { netns: true },
   (neighbor: NeighborSpec, options: NetnsOptions = {}): Operation<void> =>
     change(RTM.NEWNEIGH, NLM_F_CREATE | NLM_F_EXCL, neighbor, options),
 );
@@ -60,6 +61,7 @@ export const addNeighbor = call(
  */
 export const replaceNeighbor = call(
   'replaceNeighbor',
+  { netns: true },
   (neighbor: NeighborSpec, options: NetnsOptions = {}): Operation<void> =>
     change(RTM.NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, neighbor, options),
 );
@@ -73,6 +75,7 @@ export const replaceNeighbor = call(
  */
 export const deleteNeighbor = call(
   'deleteNeighbor',
+  { netns: true },
   ({ address, link, proxy, netns }: NeighborKey, options: NetnsOptions = {}): Operation<void> =>
     change(RTM.DELNEIGH, 0, { address, link, proxy, netns }, options),
 );
@@ -86,6 +89,7 @@ export const deleteNeighbor = call(
  */
 export const getNeighbor = call(
   'getNeighbor',
+  { netns: true },
   function* (key: NeighborKey, options: NetnsOptions = {}): Operation<Neighbor> {
     const { address, link, proxy, netns } = key;
     const [neighbor] = yield* send(RTM.GETNEIGH, 0, { address, link, proxy, netns }, options);
@@ -112,15 +116,17 @@ export interface ListNeighborsOptions extends NetnsOptions {
  *
  * @throws DumpInterruptedError if the list kept changing while it was read.
  */
-export const listNeighbors = call('listNeighbors', function* (options: ListNeighborsOptions = {}): Operation<
-  Neighbor[]
-> {
-  const { link, master } = options;
-  const netns = link === undefined ? netnsOf(options.netns) : netnsOfLink(link, options.netns);
-  const index = link === undefined ? undefined : yield* indexOf(netns, link);
-  const masterIndex = master === undefined ? undefined : yield* indexOf(netns, master, 'master');
-  return yield* dump(netns, listNeighborsRequest(netns, options, index, masterIndex));
-});
+export const listNeighbors = call(
+  'listNeighbors',
+  { netns: true, link: true, master: true, family: true, states: true, proxy: true },
+  function* (options: ListNeighborsOptions = {}): Operation<Neighbor[]> {
+    const { link, master } = options;
+    const netns = link === undefined ? netnsOf(options.netns) : netnsOfLink(link, options.netns);
+    const index = link === undefined ? undefined : yield* indexOf(netns, link);
+    const masterIndex = master === undefined ? undefined : yield* indexOf(netns, master, 'master');
+    return yield* dump(netns, listNeighborsRequest(netns, options, index, masterIndex));
+  },
+);
 
 /** The dump for {@link listNeighbors}. Pure. */
 export function listNeighborsRequest(

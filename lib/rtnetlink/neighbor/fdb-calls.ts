@@ -37,6 +37,7 @@ function* change(type: Change, flags: number, spec: FdbSpec, options: NetnsOptio
  */
 export const addFdbEntry = call(
   'addFdbEntry',
+  { netns: true },
   (entry: FdbSpec, options: NetnsOptions = {}): Operation<void> =>
     change(RTM.NEWNEIGH, NLM_F_CREATE | NLM_F_EXCL, entry, options),
 );
@@ -48,6 +49,7 @@ export const addFdbEntry = call(
  */
 export const appendFdbEntry = call(
   'appendFdbEntry',
+  { netns: true },
   (entry: FdbSpec, options: NetnsOptions = {}): Operation<void> =>
     change(RTM.NEWNEIGH, NLM_F_CREATE | NLM_F_APPEND, entry, options),
 );
@@ -59,6 +61,7 @@ export const appendFdbEntry = call(
  */
 export const replaceFdbEntry = call(
   'replaceFdbEntry',
+  { netns: true },
   (entry: FdbSpec, options: NetnsOptions = {}): Operation<void> =>
     change(RTM.NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, entry, options),
 );
@@ -72,6 +75,7 @@ export const replaceFdbEntry = call(
  */
 export const deleteFdbEntry = call(
   'deleteFdbEntry',
+  { netns: true },
   (entry: FdbSpec, options: NetnsOptions = {}): Operation<void> => change(RTM.DELNEIGH, 0, entry, options),
 );
 
@@ -89,19 +93,21 @@ export interface ListFdbEntriesOptions extends NetnsOptions {
  *
  * @throws DumpInterruptedError if the list kept changing while it was read.
  */
-export const listFdbEntries = call('listFdbEntries', function* (options: ListFdbEntriesOptions = {}): Operation<
-  FdbEntry[]
-> {
-  const { link, bridge } = options;
-  const told = link ?? bridge;
-  const netns =
-    told === undefined
-      ? netnsOf(options.netns)
-      : netnsOfLink(told, options.netns, link === undefined ? 'bridge' : 'link');
-  const index = link === undefined ? undefined : yield* indexOf(netns, link);
-  const bridgeIndex = bridge === undefined ? undefined : yield* indexOf(netns, bridge, 'bridge');
-  return yield* dump(netns, listFdbEntriesRequest(netns, index, bridgeIndex));
-});
+export const listFdbEntries = call(
+  'listFdbEntries',
+  { netns: true, link: true, bridge: true },
+  function* (options: ListFdbEntriesOptions = {}): Operation<FdbEntry[]> {
+    const { link, bridge } = options;
+    const told = link ?? bridge;
+    const netns =
+      told === undefined
+        ? netnsOf(options.netns)
+        : netnsOfLink(told, options.netns, link === undefined ? 'bridge' : 'link');
+    const index = link === undefined ? undefined : yield* indexOf(netns, link);
+    const bridgeIndex = bridge === undefined ? undefined : yield* indexOf(netns, bridge, 'bridge');
+    return yield* dump(netns, listFdbEntriesRequest(netns, index, bridgeIndex));
+  },
+);
 
 /** The dump for {@link listFdbEntries}. Pure. */
 export function listFdbEntriesRequest(

@@ -63,6 +63,7 @@ function* indicesOf(netns: Netns, nexthops: readonly WeightedNexthop[]): Operati
  */
 export const addRoute = call(
   'addRoute',
+  { netns: true },
   (route: RouteSpec, options: NetnsOptions = {}): Operation<void> =>
     change(RTM.NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, route, options),
 );
@@ -74,6 +75,7 @@ export const addRoute = call(
  */
 export const replaceRoute = call(
   'replaceRoute',
+  { netns: true },
   (route: RouteSpec, options: NetnsOptions = {}): Operation<void> =>
     change(RTM.NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, route, options),
 );
@@ -87,5 +89,6 @@ export const replaceRoute = call(
  */
 export const deleteRoute = call(
   'deleteRoute',
+  { netns: true },
   (route: RouteSpec, options: NetnsOptions = {}): Operation<void> => change(RTM.DELROUTE, 0, route, options),
 );

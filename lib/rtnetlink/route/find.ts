@@ -47,18 +47,22 @@ export interface ListRoutesOptions extends NetnsOptions {
  *
  * @throws DumpInterruptedError if the list kept changing while it was read.
  */
-export const listRoutes = call('listRoutes', function* (options: ListRoutesOptions = {}): Operation<Route[]> {
-  const { link } = options;
-  const netns = link === undefined ? netnsOf(options.netns) : netnsOfLink(link, options.netns);
-  const index = link === undefined ? undefined : yield* indexOf(netns, link);
-  try {
-    return yield* dump(netns, listRoutesRequest(netns, options, index));
-  } catch (error) {
-    // "FIB table does not exist": a table comes into being with its first route.
-    if (error instanceof NetlinkError && error.code === 'ENOENT') return [];
-    throw error;
-  }
-});
+export const listRoutes = call(
+  'listRoutes',
+  { netns: true, table: true, family: true, link: true, protocol: true, type: true, to: true, cached: true },
+  function* (options: ListRoutesOptions = {}): Operation<Route[]> {
+    const { link } = options;
+    const netns = link === undefined ? netnsOf(options.netns) : netnsOfLink(link, options.netns);
+    const index = link === undefined ? undefined : yield* indexOf(netns, link);
+    try {
+      return yield* dump(netns, listRoutesRequest(netns, options, index));
+    } catch (error) {
+      // "FIB table does not exist": a table comes into being with its first route.
+      if (error instanceof NetlinkError && error.code === 'ENOENT') return [];
+      throw error;
+    }
+  },
+);
 
 /** The dump for {@link listRoutes}; `index` is that of `options.link`. Pure. */
 export function listRoutesRequest(netns: Netns, options: ListRoutesOptions, index: number | undefined): Request<Route> {
@@ -143,6 +147,19 @@ export interface GetRouteOptions extends NetnsOptions {
  */
 export const getRoute = call(
   'getRoute',
+  {
+    netns: true,
+    from: true,
+    iif: true,
+    oif: true,
+    mark: true,
+    tos: true,
+    uid: true,
+    ipProtocol: true,
+    sport: true,
+    dport: true,
+    fibMatch: true,
+  },
   function* (destination: string, options: GetRouteOptions = {}): Operation<Route> {
     const { iif, oif } = options;
     const netns = netnsOfPacket(options);
