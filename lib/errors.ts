@@ -34,7 +34,7 @@ export interface NetlinkErrorFields extends ErrorContext {
   errno: number;
   /** The request, by the kernel's name: `RTM_NEWLINK`. */
   syscall: string;
-  /** The kernel's own words (NLMSGERR_ATTR_MSG). */
+  /** What the kernel said (NLMSGERR_ATTR_MSG), and which values it would have taken (NLMSGERR_ATTR_POLICY). */
   kernelMessage?: string | undefined;
   /** Path of the attribute that the kernel points at: `IFLA_LINKINFO.IFLA_INFO_DATA.IFLA_VXLAN_ID`. */
   attribute?: string | undefined;

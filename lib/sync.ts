@@ -8,6 +8,7 @@ import * as netloom from './index.js';
 
 export { currentNetns, DumpInterruptedError, isKind, NetlinkError, Netns } from './index.js';
 export * from './rtnetlink/kinds/sync.js';
+export type * from './types.js';
 
 /** Synchronous {@link netloom.createNetns}. */
 export const createNetns = netloom.createNetns.sync;

@@ -1,0 +1,47 @@
+/** The public types, which `netloom` and `netloom/sync` share. */
+
+export type { UnknownAttribute } from './netlink/attributes.js';
+export type { DeleteNetnsOptions, NetnsEntry, NetnsSource } from './netns/calls.js';
+export type { Call, CallOptions } from './operation.js';
+export type { OpenMacvtapOptions } from './packet/macvtap.js';
+export type { QueueStats } from './packet/queue.js';
+export type { TapSpec, TunSpec } from './packet/spec.js';
+export type { OpenPacketDeviceOptions } from './packet/tun.js';
+export type { PingResult } from './ping/ping.js';
+export type { PingAnswer, PingFailure, PingOptions, PingReply } from './ping/plan.js';
+export type { Address, AddressFlag, AddressSpec, SettableAddressFlag } from './rtnetlink/address/address.js';
+export type { ListAddressesOptions } from './rtnetlink/address/calls.js';
+export type * from './rtnetlink/kinds/types.js';
+export type { AddrGenMode } from './rtnetlink/link/af-spec.js';
+export type { BridgePortAttributes, BridgePortOptions } from './rtnetlink/link/bridge-port.js';
+export type { LinkSpec, NewLinkOptions } from './rtnetlink/link/create.js';
+export type { DeleteLinkOptions } from './rtnetlink/link/delete.js';
+export type { GetLinkOptions, LinkRef, ListLinksOptions, NetnsOptions } from './rtnetlink/link/find.js';
+export type { LinkKind, LinkKinds } from './rtnetlink/link/kind.js';
+export type { Link, LinkFlag, LinkOf } from './rtnetlink/link/link.js';
+export type { LinkOptions } from './rtnetlink/link/options.js';
+export type { CommonChanges, LinkChanges, MoveOptions } from './rtnetlink/link/set.js';
+export type { LinkStatistics } from './rtnetlink/link/stats.js';
+export type { ListNeighborsOptions } from './rtnetlink/neighbor/calls.js';
+export type { FdbEntry, FdbFlag, FdbSpec, FdbState } from './rtnetlink/neighbor/fdb.js';
+export type { ListFdbEntriesOptions } from './rtnetlink/neighbor/fdb-calls.js';
+export type {
+  Neighbor,
+  NeighborFlag,
+  NeighborKey,
+  NeighborSpec,
+  NeighborState,
+} from './rtnetlink/neighbor/neighbor.js';
+export type { GetRouteOptions, ListRoutesOptions } from './rtnetlink/route/find.js';
+export type { LockableMetric, RouteFeature, RouteMetrics } from './rtnetlink/route/metrics.js';
+export type {
+  EncapsulationType,
+  RoutePreference,
+  RouteProtocol,
+  RouteTable,
+  RouteType,
+} from './rtnetlink/route/names.js';
+export type { Route, RouteNexthop } from './rtnetlink/route/route.js';
+export type { Encapsulation, Nexthop, RouteFlag, RouteSpec, WeightedNexthop } from './rtnetlink/route/spec.js';
+export type { Scope } from './rtnetlink/scope.js';
+export type { NetnsSpawnOptions, SpawnedProcess } from './spawn/spawn.js';
