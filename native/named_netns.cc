@@ -173,6 +173,8 @@ class UnbindNetns : private NamedNetns {
       case Entry::kOther:
         return SystemError{"unlink", EINVAL, Path()};
       case Entry::kPlainFile:
+        // Left over, perhaps, but no name of the namespace that was meant.
+        if (expected_ != 0) return SystemError{"unlink", ENOENT, Path()};
         break;
       case Entry::kNamespace: {
         if (expected_ != 0 && !IsExpected(directory->get())) return SystemError{"unlink", ENOENT, Path()};

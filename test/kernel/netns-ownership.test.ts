@@ -1,7 +1,7 @@
 /** Names are only taken away from whom they belong to. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createNetns, deleteNetns, listNetns } from 'netloom';
 import { afterEach, expect, it } from 'vitest';
 import { expectNoLeaks } from './leaks.ts';
@@ -25,6 +25,21 @@ describeKernel('the owner of a name', () => {
     });
     await deleteNetns(first, { ifExists: true });
     expect(ip('netns', 'list')).toContain('owned');
+  });
+
+  it('is a plain file that was put there since, and stays when the handle is deleted', async () => {
+    await using first = await createNetns('owned');
+    ip('netns', 'delete', 'owned');
+    writeFileSync('/run/netns/owned', 'not a namespace');
+    try {
+      await expect(deleteNetns(first)).rejects.toMatchObject({
+        code: 'ENOENT',
+        message: expect.stringContaining('the namespace does not have that name any more'),
+      });
+      expect(readFileSync('/run/netns/owned', 'utf8')).toBe('not a namespace');
+    } finally {
+      rmSync('/run/netns/owned');
+    }
   });
 
   it('keeps it when another mount namespace does not see what is mounted there', async () => {
