@@ -1,5 +1,15 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import {
   createNetns,
   createVeth,
@@ -16,10 +26,26 @@ import { expectNoLeaks } from './leaks.ts';
 import { describeKernel } from './privilege.ts';
 import { failure, pathOf, run, seenNames, seenNetns } from './witness.ts';
 
-const mountedAt = (path: string): string[] =>
-  readFileSync('/proc/self/mountinfo', 'utf8')
+/**
+ * Lines of mountinfo for what is mounted at a path, the topmost first. Not those that nobody sees: the machine's own
+ * /run/netns, which may be a mount too, lies below the /run of the tests.
+ */
+function mountedAt(path: string): string[] {
+  if (!existsSync(path)) return [];
+  const fd = openSync(path, 'r');
+  const [, top] = /^mnt_id:\s+(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8')) ?? [];
+  closeSync(fd);
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
-    .filter((line) => line.split(' ')[4] === path);
+    .map((line) => line.split(' '));
+  const found: string[] = [];
+  for (let id = top; ; ) {
+    const mount = mounts.find((fields) => fields[0] === id && fields[4] === path);
+    if (mount === undefined) return found;
+    found.push(mount.join(' '));
+    id = mount[1]; // what it is mounted on
+  }
+}
 
 const descriptors = (): string[] =>
   readdirSync('/proc/self/fd').flatMap((fd) => {
