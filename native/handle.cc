@@ -3,31 +3,8 @@
 #include <utility>
 
 #include "environment.h"
-#include "job.h"
 
 namespace netloom {
-
-namespace {
-
-class CloseFd {
- public:
-  explicit CloseFd(UniqueFd fd) : fd_(std::move(fd)) {}
-
-  Status Run(HomeNetns&) {
-    fd_.Reset();
-    return Done{};
-  }
-  static Napi::Value ToJs(Napi::Env env, Done) { return env.Undefined(); }
-
- private:
-  UniqueFd fd_;
-};
-
-}  // namespace
-
-Napi::Value CloseOnPool(Napi::Env env, UniqueFd fd) {
-  return RunOnPool(env, CloseFd(std::move(fd)));
-}
 
 Napi::Value Handle::New(Napi::Env env, UniqueFd fd) {
   return Environment::Of(env).NewInstance<Handle>(env, std::move(fd));
@@ -49,15 +26,10 @@ void Handle::Close(const Napi::CallbackInfo&) {
   fd_.Reset();
 }
 
-Napi::Value Handle::CloseAsync(const Napi::CallbackInfo& info) {
-  return CloseOnPool(info.Env(), std::move(fd_));
-}
-
 void DefineHandle(Napi::Env env, Napi::Object) {
   Environment::Of(env).KeepConstructor<Handle>(Handle::DefineClass(
       env, "Handle",
-      {Handle::InstanceAccessor<&Handle::Fd>("fd", napi_enumerable), Handle::InstanceMethod<&Handle::Close>("close"),
-       Handle::InstanceMethod<&Handle::CloseAsync>("closeAsync")}));
+      {Handle::InstanceAccessor<&Handle::Fd>("fd", napi_enumerable), Handle::InstanceMethod<&Handle::Close>("close")}));
 }
 
 }  // namespace netloom

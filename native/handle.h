@@ -1,7 +1,7 @@
 // The JavaScript class Handle: a file descriptor that the caller owns.
 //
-// Lifetime: until close(), closeAsync(), or the garbage collector or the end of the environment, whichever comes first.
-// Thread: the environment's own; closeAsync moves the descriptor to a pool thread, where closing may take its time.
+// Lifetime: until close(), the garbage collector or the end of the environment, whichever comes first. Thread: the
+// environment's own.
 #pragma once
 
 #include <napi.h>
@@ -20,14 +20,10 @@ class Handle final : public Napi::ObjectWrap<Handle> {
 
   Napi::Value Fd(const Napi::CallbackInfo& info);
   void Close(const Napi::CallbackInfo& info);
-  Napi::Value CloseAsync(const Napi::CallbackInfo& info);
 
  private:
   UniqueFd fd_;
 };
-
-// A promise that resolves when a pool thread has closed `fd` (at once for an empty one).
-Napi::Value CloseOnPool(Napi::Env env, UniqueFd fd);
 
 void DefineHandle(Napi::Env env, Napi::Object exports);
 

@@ -12,6 +12,7 @@
 #include <uv.h>
 
 #include <charconv>
+#include <list>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -19,7 +20,7 @@
 
 #include "arguments.h"
 #include "job.h"
-#include "tun.h"
+#include "packet_queue.h"
 
 namespace netloom {
 

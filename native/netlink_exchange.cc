@@ -58,13 +58,13 @@ bool IsDump(const nlmsghdr& header) {
 
 }  // namespace
 
-Result<std::unique_ptr<NetlinkExchange>> NetlinkExchange::Open(HomeNetns& home, const NetnsRef& netns, int protocol,
+Result<std::unique_ptr<NetlinkExchange>> NetlinkExchange::Open(HomeNetns& home, const NetnsRef& netns,
                                                                int receive_buffer) {
   UniqueFd fd;
   {
     const NetnsScope scope(home, netns);
     if (!scope.status()) return scope.status().error();
-    fd.Reset(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol));
+    fd.Reset(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
     if (!fd) return SystemError::Last("socket");
   }
   // FORCE passes net.core.rmem_max, and takes CAP_NET_ADMIN.
@@ -72,6 +72,7 @@ Result<std::unique_ptr<NetlinkExchange>> NetlinkExchange::Open(HomeNetns& home, 
       SetOption(fd.get(), SOL_SOCKET, SO_RCVBUF, receive_buffer) != 0) {
     return SystemError::Last("setsockopt");
   }
+  // Where an option is unknown, errors say less, and dumps bring what the caller then leaves out itself.
   for (const int option : {NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK}) {
     if (SetOption(fd.get(), SOL_NETLINK, option, 1) != 0 && errno != ENOPROTOOPT) {
       return SystemError::Last("setsockopt");

@@ -26,13 +26,9 @@ class NetlinkExchange {
  public:
   static constexpr uint32_t kMaxBurst = 1024;
 
-  static Result<std::unique_ptr<NetlinkExchange>> Open(HomeNetns& home, const NetnsRef& netns, int protocol,
-                                                       int receive_buffer);
+  static Result<std::unique_ptr<NetlinkExchange>> Open(HomeNetns& home, const NetnsRef& netns, int receive_buffer);
 
-  [[nodiscard]] int fd() const { return fd_.get(); }
-  [[nodiscard]] uint32_t burst() const { return burst_; }
   [[nodiscard]] uint32_t outstanding() const { return unsent_ + in_flight_; }
-  UniqueFd TakeFd() { return std::move(fd_); }
 
   // Begins an exchange of the messages in `send`, which must stay in place and unchanged until outstanding() is 0. An
   // exchange that was not finished is given up. Each message has NLM_F_ACK, is a dump, or is one that the kernel

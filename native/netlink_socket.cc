@@ -5,7 +5,6 @@
 
 #include "arguments.h"
 #include "environment.h"
-#include "handle.h"
 #include "job.h"
 
 namespace netloom {
@@ -64,7 +63,6 @@ class RunExchange {
     } else if (begun_) {
       socket_->send_ = Napi::Persistent(send.As<Napi::Object>());
     }
-    socket_->outstanding_ = socket_->closed_ ? 0 : outstanding_;
   }
 
   Napi::Value ToJs(Napi::Env env, int result) {
@@ -115,12 +113,11 @@ class OpenNetlink {
     Napi::Object options;
     if (!arguments.Object(0, "options", &options).ok()) return false;
     return arguments.Netns(options.Get("netns"), "options.netns", &netns_)
-        .Integer(options.Get("protocol"), "options.protocol", &protocol_)
         .Integer(options.Get("receiveBuffer"), "options.receiveBuffer", &receive_buffer_)
         .ok();
   }
 
-  Result<ExchangePtr> Run(HomeNetns& home) { return NetlinkExchange::Open(home, netns_, protocol_, receive_buffer_); }
+  Result<ExchangePtr> Run(HomeNetns& home) { return NetlinkExchange::Open(home, netns_, receive_buffer_); }
 
   static Napi::Value ToJs(Napi::Env env, ExchangePtr exchange) {
     return Environment::Of(env).NewInstance<NetlinkSocket>(env, std::move(exchange));
@@ -128,7 +125,6 @@ class OpenNetlink {
 
  private:
   NetnsRef netns_;
-  int protocol_ = 0;
   int receive_buffer_ = 0;
 };
 
@@ -140,18 +136,6 @@ NetlinkSocket::NetlinkSocket(const Napi::CallbackInfo& info) : ObjectWrap(info) 
     return;
   }
   exchange_ = std::move(*info[0].As<Napi::External<ExchangePtr>>().Data());
-  fd_ = exchange_->fd();
-  burst_ = exchange_->burst();
-}
-
-Napi::Value NetlinkSocket::Fd(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), fd_);
-}
-Napi::Value NetlinkSocket::Burst(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), burst_);
-}
-Napi::Value NetlinkSocket::Outstanding(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), outstanding_);
 }
 
 Napi::Value NetlinkSocket::Exchange(const Napi::CallbackInfo& info) {
@@ -179,27 +163,17 @@ Napi::Value NetlinkSocket::ExchangeAsync(const Napi::CallbackInfo& info) {
 
 void NetlinkSocket::Close(const Napi::CallbackInfo&) {
   closed_ = true;
-  fd_ = -1;
-  outstanding_ = 0;
   if (jobs_ > 0) return;
   exchange_.reset();
   send_.Reset();
-}
-
-Napi::Value NetlinkSocket::CloseAsync(const Napi::CallbackInfo& info) {
-  UniqueFd fd = exchange_ && jobs_ == 0 ? exchange_->TakeFd() : UniqueFd();
-  Close(info);
-  return CloseOnPool(info.Env(), std::move(fd));
 }
 
 void DefineNetlinkSocket(Napi::Env env, Napi::Object exports) {
   using Class = NetlinkSocket;
   Environment::Of(env).KeepConstructor<Class>(Class::DefineClass(
       env, "NetlinkSocket",
-      {Class::InstanceAccessor<&Class::Fd>("fd", napi_enumerable), Class::InstanceAccessor<&Class::Burst>("burst"),
-       Class::InstanceAccessor<&Class::Outstanding>("outstanding"), Class::InstanceMethod<&Class::Exchange>("exchange"),
-       Class::InstanceMethod<&Class::ExchangeAsync>("exchangeAsync"), Class::InstanceMethod<&Class::Close>("close"),
-       Class::InstanceMethod<&Class::CloseAsync>("closeAsync")}));
+      {Class::InstanceMethod<&Class::Exchange>("exchange"),
+       Class::InstanceMethod<&Class::ExchangeAsync>("exchangeAsync"), Class::InstanceMethod<&Class::Close>("close")}));
   ExportBoth<OpenNetlink>(env, exports, "openNetlink");
 }
 

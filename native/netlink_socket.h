@@ -19,13 +19,9 @@ class NetlinkSocket final : public Napi::ObjectWrap<NetlinkSocket> {
   // Called by native code; JavaScript cannot construct one.
   explicit NetlinkSocket(const Napi::CallbackInfo& info);
 
-  Napi::Value Fd(const Napi::CallbackInfo& info);
-  Napi::Value Burst(const Napi::CallbackInfo& info);
-  Napi::Value Outstanding(const Napi::CallbackInfo& info);
   Napi::Value Exchange(const Napi::CallbackInfo& info);
   Napi::Value ExchangeAsync(const Napi::CallbackInfo& info);
   void Close(const Napi::CallbackInfo& info);
-  Napi::Value CloseAsync(const Napi::CallbackInfo& info);
 
  private:
   friend class RunExchange;
@@ -33,9 +29,6 @@ class NetlinkSocket final : public Napi::ObjectWrap<NetlinkSocket> {
   std::unique_ptr<NetlinkExchange> exchange_;  // null once closed
   uint32_t jobs_ = 0;                          // submitted and not yet delivered
   bool closed_ = false;
-  int fd_ = -1;
-  uint32_t burst_ = 0;
-  uint32_t outstanding_ = 0;
   Napi::ObjectReference send_;  // the send buffer of an exchange that is not finished
 };
 

@@ -6,7 +6,7 @@
 
 #include "arguments.h"
 #include "environment.h"
-#include "handle.h"
+#include "job.h"
 
 namespace netloom {
 
@@ -20,6 +20,21 @@ Napi::Value BytesOrErrno(Napi::Env env, Call call) {
   while (size < 0 && errno == EINTR);
   return Napi::Number::New(env, static_cast<double>(size < 0 ? -errno : size));
 }
+
+// Hands a descriptor to the pool thread that closes it.
+class CloseFd {
+ public:
+  explicit CloseFd(UniqueFd fd) : fd_(std::move(fd)) {}
+
+  Status Run(HomeNetns&) {
+    fd_.Reset();
+    return Done{};
+  }
+  static Napi::Value ToJs(Napi::Env env, Done) { return env.Undefined(); }
+
+ private:
+  UniqueFd fd_;
+};
 
 }  // namespace
 
@@ -51,17 +66,8 @@ Napi::Value PacketQueue::Read(const Napi::CallbackInfo& info) {
 
 Napi::Value PacketQueue::Write(const Napi::CallbackInfo& info) {
   Bytes buffer;
-  int offset = 0;
-  int length = 0;
-  Arguments arguments(info);
-  arguments.Memory(0, "buffer", &buffer).Integer(1, "offset", &offset).Integer(2, "length", &length);
-  if (!arguments.ok()) return {};
-  const auto from = static_cast<size_t>(offset);
-  if (offset < 0 || length < 0 || from > buffer.size || static_cast<size_t>(length) > buffer.size - from) {
-    napi_throw_range_error(info.Env(), "ERR_OUT_OF_RANGE", "offset and length must be within buffer");
-    return {};
-  }
-  return BytesOrErrno(info.Env(), [&] { return ::write(fd_.get(), buffer.data + from, static_cast<size_t>(length)); });
+  if (!Arguments(info).Memory(0, "buffer", &buffer).ok()) return {};
+  return BytesOrErrno(info.Env(), [&] { return ::write(fd_.get(), buffer.data, buffer.size); });
 }
 
 Napi::Value PacketQueue::Wait(const Napi::CallbackInfo& info) {
@@ -127,7 +133,18 @@ void PacketQueue::Close(const Napi::CallbackInfo&) {
 }
 
 Napi::Value PacketQueue::CloseAsync(const Napi::CallbackInfo& info) {
-  return CloseOnPool(info.Env(), TakeFd());
+  return RunOnPool(info.Env(), CloseFd(TakeFd()));
+}
+
+Napi::Value QueuesToJs(Napi::Env env, std::list<UniqueFd> fds) {
+  auto queues = Napi::Array::New(env, fds.size());
+  uint32_t i = 0;
+  for (UniqueFd& fd : fds) {
+    const Napi::Value queue = PacketQueue::New(env, std::move(fd));
+    if (queue.IsEmpty()) return {};
+    queues.Set(i++, queue);
+  }
+  return queues;
 }
 
 void DefinePacketQueue(Napi::Env env, Napi::Object) {

@@ -1,12 +1,14 @@
 // The JavaScript class PacketQueue: one descriptor of a TUN, TAP or MACVTAP device. Reads and writes take one system
 // call each, whole frames, and never wait; wait() tells when reading is worth while.
 //
-// Lifetime: until close(), closeAsync(), or the garbage collector or the end of the environment. A queue that waits
+// Lifetime: until close(), closeAsync(), the garbage collector or the end of the environment. A queue that waits
 // holds itself and the callback, so that a pending read is never collected. Thread: the environment's own; closeAsync
 // moves the descriptor to a pool thread, because closing waits for an RCU grace period.
 #pragma once
 
 #include <napi.h>
+
+#include <list>
 
 #include "readable_poll.h"
 #include "unique_fd.h"
@@ -42,6 +44,9 @@ class PacketQueue final : public Napi::ObjectWrap<PacketQueue>, private Readable
   bool waiting_ = false;
   Napi::FunctionReference callback_;
 };
+
+// An array of PacketQueue over `fds`. Empty when JavaScript cannot run.
+Napi::Value QueuesToJs(Napi::Env env, std::list<UniqueFd> fds);
 
 void DefinePacketQueue(Napi::Env env, Napi::Object exports);
 

@@ -4,7 +4,7 @@ namespace netloom {
 
 Result<ReadablePoll*> ReadablePoll::Create(Napi::Env env, int fd, ReadableObserver* observer) {
   uv_loop_t* loop = nullptr;
-  auto* poll = new ReadablePoll(env, observer);
+  auto* poll = new ReadablePoll(observer);
   int error = napi_get_uv_event_loop(env, &loop) == napi_ok ? 0 : UV_ENOTSUP;
   if (error == 0) error = uv_poll_init(loop, &poll->poll_, fd);
   if (error != 0) {

@@ -37,13 +37,12 @@ class ReadablePoll {
   void Close();
 
  private:
-  explicit ReadablePoll(Napi::Env env, ReadableObserver* observer) : env_(env), observer_(observer) {}
+  explicit ReadablePoll(ReadableObserver* observer) : observer_(observer) {}
   ~ReadablePoll() = default;
   void OnEvent(int status);
 
   uv_handle_t* handle() { return reinterpret_cast<uv_handle_t*>(&poll_); }
 
-  Napi::Env env_;
   ReadableObserver* observer_;  // null once closing
   napi_async_cleanup_hook_handle hook_ = nullptr;
   uv_poll_t poll_;

@@ -8,12 +8,14 @@
 #include <sys/socket.h>
 
 #include <cstring>
+#include <list>
 #include <string>
 #include <utility>
 
 #include "arguments.h"
 #include "job.h"
 #include "packet_queue.h"
+#include "unique_fd.h"
 
 namespace netloom {
 
@@ -133,17 +135,6 @@ class PersistTun {
 };
 
 }  // namespace
-
-Napi::Value QueuesToJs(Napi::Env env, std::list<UniqueFd> fds) {
-  auto queues = Napi::Array::New(env, fds.size());
-  uint32_t i = 0;
-  for (UniqueFd& fd : fds) {
-    const Napi::Value queue = PacketQueue::New(env, std::move(fd));
-    if (queue.IsEmpty()) return {};
-    queues.Set(i++, queue);
-  }
-  return queues;
-}
 
 void DefineTun(Napi::Env env, Napi::Object exports) {
   ExportBoth<OpenTun>(env, exports, "openTun");

@@ -6,14 +6,7 @@
 
 #include <napi.h>
 
-#include <list>
-
-#include "unique_fd.h"
-
 namespace netloom {
-
-// An array of PacketQueue over `fds`. Empty when JavaScript cannot run.
-Napi::Value QueuesToJs(Napi::Env env, std::list<UniqueFd> fds);
 
 void DefineTun(Napi::Env env, Napi::Object exports);
 

@@ -12,16 +12,13 @@ export interface Handle {
   readonly fd: number;
   /** Idempotent. */
   close(): void;
-  /** Closes on a native thread: closing a packet device waits for an RCU grace period. */
-  closeAsync(): Promise<void>;
 }
 
-/** A netlink socket. It stays in the namespace in which it was opened. At most one exchange at a time. */
-export interface NetlinkSocket extends Handle {
-  /** Messages that may travel in one sendmsg, so that their acks fit the socket's receive buffer. */
-  readonly burst: number;
-  /** Requests of the current exchange whose end (ack, error or DONE) has not been received yet. */
-  readonly outstanding: number;
+/**
+ * A rtnetlink socket. It stays in the namespace in which it was opened. Exchanges on it follow each other; while
+ * an `exchangeAsync` is under way, `exchange` gives -EBUSY. Once closed, both give -EBADF.
+ */
+export interface NetlinkSocket {
   /**
    * Sends the `length` first bytes of `send` (whole netlink messages) and receives until each of them has
    * had its end (its ack, NLMSG_DONE, or the one answer to a message that asks for neither), or until
@@ -35,13 +32,13 @@ export interface NetlinkSocket extends Handle {
    * the exchange before it turns out to need another call.
    */
   exchangeAsync(send: Uint8Array | null, length: number, receive: Uint8Array): Promise<number>;
+  /** Idempotent. What is under way still ends as if it were open. */
+  close(): void;
 }
 
 export interface NetlinkOptions {
   /** The namespace's descriptor, or -1. */
   netns: number;
-  /** NETLINK_ROUTE = 0, NETLINK_NETFILTER = 12 ... */
-  protocol: number;
   /** Wanted size of the receive buffer, in bytes (SO_RCVBUFFORCE, or SO_RCVBUF without privilege). */
   receiveBuffer: number;
 }
@@ -74,8 +71,8 @@ export interface PingOptions {
 export interface PacketQueueHandle extends Handle {
   /** One whole frame into `buffer`. Its bytes, or a negative errno; a frame that fills `buffer` may have been cut. */
   read(buffer: Uint8Array): number;
-  /** `length` bytes of `buffer`, from `offset` on, as one frame. The bytes taken, or a negative errno. */
-  write(buffer: Uint8Array, offset: number, length: number): number;
+  /** `buffer` as one frame. The bytes taken, or a negative errno. */
+  write(buffer: Uint8Array): number;
   /**
    * Calls `readable` once when there is something to read: with 0, or with a negative errno when the device is
    * in error. Keeps the process alive until then, or until the queue is closed. 0 or a negative errno.
@@ -83,6 +80,8 @@ export interface PacketQueueHandle extends Handle {
   wait(readable: (status: number) => void): number;
   /** Takes a `wait` back. */
   cancelWait(): void;
+  /** Closes on a native thread, because closing waits for an RCU grace period. */
+  closeAsync(): Promise<void>;
 }
 
 export interface TunOptions {
@@ -120,12 +119,16 @@ export interface NativeBinding {
   openNetnsAsync(path: string): Promise<Handle>;
   /** Duplicates `fd` after the same check; the original stays the caller's. */
   duplicateNetns(fd: number): Handle;
-  /** Names a namespace as `ip netns add` does: prepares `directory`, then makes and bind-mounts `name`. */
+  /**
+   * Names a namespace as `ip netns add` does: prepares `directory`, then makes and bind-mounts `name`. A plain file
+   * of that name, which a program that died has left, is replaced once it has stayed plain for 50 ms; other calls
+   * for `directory` wait so long.
+   */
   bindNetns(directory: string, name: string, fd: number): void;
   bindNetnsAsync(directory: string, name: string, fd: number): Promise<void>;
   /**
-   * Takes the name away as `ip netns delete` does; where `id` is not 0, only if the name is that of the
-   * namespace with this id (else ENOENT).
+   * Takes the name away as `ip netns delete` does, also from a plain file; where `id` is not 0, only if the name
+   * is that of the namespace with this id (else ENOENT).
    */
   unbindNetns(directory: string, name: string, id: number): void;
   unbindNetnsAsync(directory: string, name: string, id: number): Promise<void>;

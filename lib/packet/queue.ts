@@ -117,7 +117,7 @@ export class PacketQueue implements AsyncIterable<Uint8Array> {
     const { least, most } = SIZES[this.#device.layer];
     if (size < least || size > most)
       throw nameCall(outOfRange('frame.length', size, `${least} to ${most} bytes`), 'write');
-    const written = this.#handle.write(frame, 0, size);
+    const written = this.#handle.write(frame);
     if (written < 0) return this.#refused(written);
     this.#framesOut++;
     this.#bytesOut += written;

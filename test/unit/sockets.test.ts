@@ -68,13 +68,9 @@ class Kernel {
       return bytes.length;
     };
     return {
-      fd: 99,
-      burst: 1000,
-      outstanding: 0,
       close: () => {
         this.closed++;
       },
-      closeAsync: () => Promise.resolve(),
       exchange: take,
       exchangeAsync: async (...args) => {
         const size = take(...args);
@@ -315,13 +311,7 @@ describe('the kernel itself', () => {
     vi.spyOn(native, 'openNetlinkAsync').mockImplementation(async (options) => {
       const socket = await openNetlinkAsync(options);
       return {
-        fd: socket.fd,
-        burst: socket.burst,
-        get outstanding() {
-          return socket.outstanding;
-        },
         close: () => socket.close(),
-        closeAsync: () => socket.closeAsync(),
         exchange: (...args) => socket.exchange(...args),
         exchangeAsync(...args) {
           exchanges++;
