@@ -65,25 +65,36 @@ Result<dev_t> DeviceNumber(const std::string& name, int index) {
   return makedev(major, minor);
 }
 
+Status CheckDevice(int directory, const std::string& at, dev_t device, const std::string& path) {
+  // glibc's own stat is a newer symbol than the floor allows, and not every architecture has the same system call.
+  struct statx status;
+  if (::statx(directory, at.c_str(), AT_EMPTY_PATH, STATX_TYPE, &status) != 0) return SystemError::Last("statx", path);
+  if (!S_ISCHR(status.stx_mode) || makedev(status.stx_rdev_major, status.stx_rdev_minor) != device)
+    return SystemError{"statx", ENODEV, path};
+  return Done{};
+}
+
 // The path of a node for the device: a private one, or where that is not permitted (a user namespace has no CAP_MKNOD)
-// the one that devtmpfs made, if it is the same device.
+// the one that devtmpfs made, if it is the same device: to open another would take frames from its link.
 Result<std::string> NodeFor(dev_t device, int index) {
-  // glibc's own mknod and stat are newer symbols than the floor allows.
+  // glibc's own mknod is a newer symbol than the floor allows.
   if (::syscall(SYS_mknodat, AT_FDCWD, kNode, S_IFCHR | 0600, static_cast<unsigned>(device)) == 0)
     return std::string(kNode);
   if (errno != EPERM) return SystemError::Last("mknod", kNode);
   std::string path = "/dev/tap" + std::to_string(index);
-  struct stat status {};
-  if (::syscall(SYS_newfstatat, AT_FDCWD, path.c_str(), &status, 0) != 0) return SystemError::Last("stat", path);
-  if (!S_ISCHR(status.st_mode) || status.st_rdev != device) return SystemError{"stat", ENODEV, path};
+  const Status same = CheckDevice(AT_FDCWD, path, device, path);
+  if (!same) return same.error();
   return path;
 }
 
-Result<std::list<UniqueFd>> OpenQueues(const std::string& path, int flags, int queues) {
+Result<std::list<UniqueFd>> OpenQueues(const std::string& path, dev_t device, int flags, int queues) {
   std::list<UniqueFd> fds;
   for (int i = 0; i < queues; ++i) {
     UniqueFd fd(::open(path.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
     if (!fd) return SystemError::Last("open", path);
+    // devtmpfs may have given the name to another link since.
+    const Status same = CheckDevice(fd.get(), "", device, path);
+    if (!same) return same.error();
     // A fresh descriptor has the vnet header on.
     ifreq request{};
     request.ifr_flags = static_cast<short>(flags);
@@ -135,7 +146,7 @@ class OpenMacvtap {
     if (!device) return device.error();
     auto path = NodeFor(*device, index_);
     if (!path) return path.error();
-    return OpenQueues(*path, flags_, queues_);
+    return OpenQueues(*path, *device, flags_, queues_);
   }
 
   NetnsRef netns_;

@@ -12,6 +12,7 @@ import type { Link } from '../../lib/rtnetlink/link/link.js';
 import { expectNoLeaks } from './leaks.js';
 import { inside, ipLink } from './packet-peers.js';
 import { describeKernel } from './privilege.js';
+import { runProgram } from './witness.js';
 
 /** A parent in `netns`, and macvtaps a, b ... on it that see each other, with 02:00:00:00:00:0a and so on. */
 async function macvtaps(netns: Netns, ...names: string[]): Promise<Link[]> {
@@ -22,6 +23,8 @@ async function macvtaps(netns: Netns, ...names: string[]): Promise<Link[]> {
     ),
   );
 }
+
+const hasDevtmpfs = / \/dev .* - devtmpfs /.test(readFileSync('/proc/self/mountinfo', 'utf8'));
 
 /** A frame of a type that nobody answers, from one macvtap to another. */
 const frame = (from: string, to: string, text: string): Uint8Array =>
@@ -108,6 +111,29 @@ describeKernel('openMacvtap', () => {
     const failed = expect(read).rejects.toMatchObject({ code: 'ENODEV', message: expect.stringContaining('deleted') });
     await deleteLink(a);
     await failed;
+  });
+
+  test.skipIf(!hasDevtmpfs)("without CAP_MKNOD the node in /dev is opened, and only if it is that link's", () => {
+    const told = runProgram(
+      `import { createMacvtap, createNetns, createVeth, openMacvtap } from 'netloom';
+       const told = [];
+       for (const turn of [1, 2]) {
+         const netns = await createNetns();
+         const [parent] = await createVeth({ name: 'v0', netns, up: true, peer: { name: 'v1', up: true } });
+         const link = await createMacvtap({ name: 'a', parent, index: 7654 });
+         await openMacvtap(link, { queues: 2 }).then(
+           ({ queues }) => told.push(queues.length),
+           ({ code, path, message }) => told.push({ code, path, message }),
+         );
+       }
+       console.log(JSON.stringify(told));
+       process.exit();`,
+      { wrap: ['setpriv', '--bounding-set=-mknod', '--inh-caps=-mknod'] },
+    );
+    expect(told).toEqual([
+      2,
+      { code: 'ENODEV', path: '/dev/tap7654', message: expect.stringContaining('a link with the same index') },
+    ]);
   });
 
   test('it opens nothing but a macvtap', async () => {
