@@ -17,7 +17,7 @@ export interface QueueDevice {
   readonly isGone?: (fd: number) => Promise<boolean>;
 }
 
-/** How often, in milliseconds, such a device is asked while a read waits. */
+/** How long, in milliseconds, until such a device is asked (again) while a read waits. */
 const PROBE_INTERVAL = 1000;
 
 /** What has passed through a queue. Exact up to 2^53. What the kernel drops on its side is in the link's `stats`. */
@@ -202,17 +202,26 @@ export class PacketQueue implements AsyncIterable<Uint8Array> {
   #wait(): void {
     const error = this.#handle.wait(this.#onReadable);
     if (error < 0) this.#fail(error);
-    else if (this.#device.isGone) this.#probe ??= setInterval(this.#look, PROBE_INTERVAL).unref();
+    else this.#probe ??= this.#planProbe();
   }
 
-  readonly #look = async (): Promise<void> => {
-    if (this.#waiters.length === 0) this.#stopProbing();
-    else if ((await this.#device.isGone?.(this.#handle.fd)) && !this.#ended) this.#fail(-ENODEV);
-  };
+  #planProbe(): NodeJS.Timeout | undefined {
+    const { isGone } = this.#device;
+    return isGone && setTimeout(() => void this.#look(isGone), PROBE_INTERVAL).unref();
+  }
 
-  #stopProbing(): void {
-    clearInterval(this.#probe);
+  // The next question comes after the answer, which waits for whoever changes links: the native threads are few.
+  async #look(isGone: NonNullable<QueueDevice['isGone']>): Promise<void> {
+    let gone = false;
+    try {
+      gone = this.#waiters.length > 0 && (await isGone(this.#handle.fd));
+    } catch {
+      // It could not be asked; perhaps it can be next time.
+    }
     this.#probe = undefined;
+    if (this.#ended || this.#waiters.length === 0) return;
+    if (gone) this.#fail(-ENODEV);
+    else this.#probe = this.#planProbe();
   }
 
   #leave(reader: object): void {
@@ -226,7 +235,7 @@ export class PacketQueue implements AsyncIterable<Uint8Array> {
 
   #end(): void {
     this.#ended = true;
-    this.#stopProbing();
+    clearTimeout(this.#probe);
     this.#handle.cancelWait();
     for (const waiter of this.#waiters.splice(0)) waiter.resolve(DONE);
   }

@@ -1,6 +1,6 @@
-import { expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import type { PacketQueueHandle } from '../../lib/native/binding.js';
-import { PacketQueue } from '../../lib/packet/queue.js';
+import { PacketQueue, type QueueDevice } from '../../lib/packet/queue.js';
 import { checkSpec, type TapSpec } from '../../lib/packet/spec.js';
 
 test.each<[mode: 'tun' | 'tap', spec: object, code: string, message: RegExp]>([
@@ -38,8 +38,14 @@ test.each<['tun' | 'tap', TapSpec]>([
   expect(() => checkSpec(mode, spec)).not.toThrow();
 });
 
+afterEach(() => {
+  vi.useRealTimers();
+});
+
 /** A queue over a script: what each read gives (bytes of a frame, or a negative errno). */
-function scripted(...reads: (number[] | number)[]) {
+const scripted = (...reads: (number[] | number)[]) => scriptedDevice({ name: 'tap0', layer: 2 }, reads);
+
+function scriptedDevice(device: QueueDevice, reads: (number[] | number)[] = []) {
   let readable: ((status: number) => void) | undefined;
   let fd = 5;
   const log: string[] = [];
@@ -70,7 +76,7 @@ function scripted(...reads: (number[] | number)[]) {
       return Promise.resolve();
     },
   };
-  const queue = new PacketQueue(handle, { name: 'tap0', layer: 2 });
+  const queue = new PacketQueue(handle, device);
   return { queue, log, reads, wake: (status = 0) => readable?.(status) };
 }
 
@@ -131,4 +137,69 @@ test('closing ends pending reads, twice is once', async () => {
   expect(queue.close()).toBe(closing);
   expect(await pending).toEqual({ value: undefined, done: true });
   expect(queue.closed).toBe(true);
+});
+
+/** A device whose descriptor does not tell that its link was deleted, with the answers of who is asked. */
+function probed(...answers: (() => Promise<boolean>)[]) {
+  vi.useFakeTimers();
+  const isGone = vi.fn(() => (answers.shift() ?? (() => Promise.resolve(false)))());
+  return { ...scriptedDevice({ name: 'macvtap0', layer: 2, isGone }), isGone };
+}
+
+test('whether the link is gone is asked each second while a read waits', async () => {
+  const { queue, isGone } = probed();
+  const pending = queue[Symbol.asyncIterator]().next();
+  await vi.advanceTimersByTimeAsync(3500);
+  expect(isGone).toHaveBeenCalledTimes(3);
+  await queue.close();
+  await pending;
+  await vi.advanceTimersByTimeAsync(3500);
+  expect(isGone).toHaveBeenCalledTimes(3);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test('it is not asked again before there is an answer', async () => {
+  let answer: (gone: boolean) => void = () => {};
+  const late = new Promise<boolean>((resolve) => {
+    answer = resolve;
+  });
+  const { queue, isGone } = probed(() => late);
+  const pending = queue[Symbol.asyncIterator]().next();
+  const failed = expect(pending).rejects.toMatchObject({ code: 'ENODEV' });
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(isGone).toHaveBeenCalledTimes(1);
+  answer(true);
+  await failed;
+});
+
+test('a question that fails is asked again', async () => {
+  const { queue, isGone } = probed(
+    () => Promise.reject(new Error('no thread')),
+    () => Promise.resolve(true),
+  );
+  const failed = expect(queue[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'ENODEV' });
+  await vi.advanceTimersByTimeAsync(2500);
+  await failed;
+  expect(isGone).toHaveBeenCalledTimes(2);
+});
+
+test('that the link is gone is not lost where nobody reads just then', async () => {
+  let answer: (gone: boolean) => void = () => {};
+  const late = new Promise<boolean>((resolve) => {
+    answer = resolve;
+  });
+  const { queue } = probed(
+    () => late,
+    () => Promise.resolve(true),
+  );
+  const reader = queue[Symbol.asyncIterator]();
+  const left = reader.next();
+  await vi.advanceTimersByTimeAsync(1000);
+  await reader.return?.();
+  expect(await left).toEqual({ value: undefined, done: true });
+  answer(true);
+  await vi.advanceTimersByTimeAsync(0);
+  const failed = expect(queue[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'ENODEV' });
+  await vi.advanceTimersByTimeAsync(1000);
+  await failed;
 });
