@@ -1,7 +1,8 @@
 /**
  * Finds the native addon and the helper executable: a local build first, then the prebuilt one for exactly
  * this platform, architecture and C library. When neither serves, the error says what was looked for, what
- * was found and which command fixes it. Everything here runs once, when the library is imported.
+ * was found and which command fixes it. Each is looked for once: the addon when the library is imported, the
+ * helper when it is first needed.
  */
 import { accessSync, closeSync, constants, existsSync, openSync, readdirSync, readSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -137,7 +138,10 @@ const host: Host = { platform: process.platform, arch: process.arch, libc: detec
 /** The native addon of this environment (each Worker gets its own instance of it). */
 export const native: NativeBinding = loadNative(PACKAGE_ROOT, host);
 
+let helper: string | undefined;
+
 /** Path of `netloom-exec`, which joins a namespace and becomes the user's program. */
 export function helperPath(): string {
-  return findHelper(PACKAGE_ROOT, host);
+  helper ??= findHelper(PACKAGE_ROOT, host);
+  return helper;
 }
