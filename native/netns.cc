@@ -18,7 +18,7 @@ namespace netloom {
 namespace {
 
 // NS_GET_NSTYPE answers ENOTTY on most other files, but a device may know the same number for something of its own;
-// therefore the file system is asked first. Kernels before 4.11 do not know the ioctl, and no Node runs there.
+// therefore the file system is asked first.
 Status CheckNetns(int fd, const std::string& path) {
   if (!IsNamespaceFile(fd) || ::ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET) {
     return SystemError{"NS_GET_NSTYPE", EINVAL, path};

@@ -1,4 +1,6 @@
 // How to tell the kernel's namespace file system (what /proc/self/ns/net leads to) from other files.
+//
+// A question about a descriptor, which stays the caller's; any thread.
 #pragma once
 
 #include <sys/vfs.h>

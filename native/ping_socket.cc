@@ -19,7 +19,7 @@ namespace netloom {
 
 namespace {
 
-// What `receive` puts in front of the bytes; lib/ping/socket.ts reads it.
+// What `receive` puts in front of the bytes; lib/ping/received.ts reads it.
 struct ReceiveHeader {
   double time = 0;     // CLOCK_MONOTONIC, in nanoseconds
   int32_t ttl = -1;    // of the received packet; -1: not told
