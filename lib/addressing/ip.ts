@@ -18,12 +18,19 @@ export interface Prefix {
 const PAIR: string[] = new Array(65536).fill('');
 const GROUP: string[] = new Array(65536).fill('');
 
-/** 4 or 16 bytes of an address; anything else is an error that names `field`. */
-export function parseIp(text: unknown, field = 'address'): Uint8Array {
+/** The number of a family that is called as `ip -family` calls it. */
+export function familyNumber(family: unknown, field = 'family'): IpFamily {
+  if (family === 'inet') return AF_INET;
+  if (family === 'inet6') return AF_INET6;
+  throw invalidValue(field, family, 'is none of inet, inet6');
+}
+
+/** 4 or 16 bytes of an address; anything else is an error that names `field`, and shows `given`. */
+export function parseIp(text: unknown, field = 'address', given = text): Uint8Array {
   if (typeof text !== 'string') throw wrongType(field, 'an IP address as a string', text);
   const v4 = parseIpv4(text);
   if (v4) return v4;
-  if (!isIPv6(text) || text.includes('%')) throw invalidValue(field, text, 'is no IP address');
+  if (!isIPv6(text) || text.includes('%')) throw invalidValue(field, given, 'is no IP address');
   return parseIpv6(text);
 }
 
@@ -31,7 +38,7 @@ export function parseIp(text: unknown, field = 'address'): Uint8Array {
 export function parsePrefix(text: unknown, field = 'prefix'): Prefix {
   if (typeof text !== 'string') throw wrongType(field, "a prefix as a string, like '10.0.0.0/24'", text);
   const slash = text.indexOf('/');
-  const bytes = parseIp(slash < 0 ? text : text.slice(0, slash), field);
+  const bytes = parseIp(slash < 0 ? text : text.slice(0, slash), field, text);
   const full = bytes.length * 8;
   const family = familyOf(bytes);
   if (slash < 0) return { family, bytes, length: full };
@@ -56,9 +63,9 @@ export function formatIp(bytes: Uint8Array, start = 0, end = bytes.length): stri
 
 /** True where every bit past the prefix is zero. */
 export function isNetworkAddress({ bytes, length }: Prefix): boolean {
-  for (let bit = length; bit < bytes.length * 8; bit++) {
-    if (((bytes[bit >> 3] as number) >> (7 - (bit & 7))) & 1) return false;
-  }
+  let at = length >> 3;
+  if (at < bytes.length && ((bytes[at] as number) & (0xff >> (length & 7))) !== 0) return false;
+  while (++at < bytes.length) if (bytes[at] !== 0) return false;
   return true;
 }
 

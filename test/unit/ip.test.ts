@@ -1,7 +1,15 @@
 import { isIP, isIPv4, isIPv6 } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { AF_INET, AF_INET6, formatIp, isNetworkAddress, parseIp, parsePrefix } from '../../lib/addressing/ip.js';
+import {
+  AF_INET,
+  AF_INET6,
+  familyNumber,
+  formatIp,
+  isNetworkAddress,
+  parseIp,
+  parsePrefix,
+} from '../../lib/addressing/ip.js';
 
 const bytes = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex.replaceAll(' ', ''), 'hex'));
 
@@ -153,7 +161,8 @@ describe('prefixes', () => {
     ['10.0.0.1/8/8', 'prefix "10.0.0.1/8/8" has no prefix length after the slash'],
     ['10.0.0.1/33', 'prefix: prefix length of "10.0.0.1/33" is out of range (0 to 32)'],
     ['::1/129', 'prefix: prefix length of "::1/129" is out of range (0 to 128)'],
-    ['/8', 'prefix "" is no IP address'],
+    ['/8', 'prefix "/8" is no IP address'],
+    ['10.0.0.999/24', 'prefix "10.0.0.999/24" is no IP address'],
   ])('%j is none', (text, message) => expect(() => parsePrefix(text)).toThrow(message));
 
   test('that are no string are of a wrong type', () => {
@@ -169,5 +178,15 @@ describe('prefixes', () => {
     ['10.0.0.1/32', true],
     ['2001:db8::/32', true],
     ['2001:db8::1/127', false],
+    ['2001:db8:8000::/33', true],
+    ['2001:db8:c000::/33', false],
+    ['::1/128', true],
+    ['::1/0', false],
   ])('%s is a network: %s', (text, network) => expect(isNetworkAddress(parsePrefix(text))).toBe(network));
+});
+
+test('families have the names that ip(8) gives them', () => {
+  expect(familyNumber('inet')).toBe(AF_INET);
+  expect(familyNumber('inet6')).toBe(AF_INET6);
+  expect(() => familyNumber('ipv4')).toThrow('family "ipv4" is none of inet, inet6');
 });
