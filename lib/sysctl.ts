@@ -42,6 +42,7 @@ export function sysctlText(value: string | number | boolean): string {
 
 /**
  * The value of a kernel parameter, in the namespace given. Several numbers stay one string, parted by tabs.
+ * Parameters outside `net` are those of the machine (`kernel.hostname`: of the process), whatever the namespace.
  *
  * `sysctl -n net.ipv4.ip_forward`, inside `ip netns exec NAME`
  *
@@ -64,7 +65,8 @@ export const getSysctl = call(
 );
 
 /**
- * Sets a kernel parameter, in the namespace given. `true` and `false` are written as 1 and 0.
+ * Sets a kernel parameter, in the namespace given. `true` and `false` are written as 1 and 0. Outside `net` it is
+ * set for the whole machine, whatever the namespace.
  *
  * `sysctl -w net.ipv4.ip_forward=1`, inside `ip netns exec NAME`
  *
