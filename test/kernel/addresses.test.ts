@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createNetns } from '../../lib/netns/calls.js';
 import type { Netns } from '../../lib/netns/netns.js';
-import type { AddressSpec } from '../../lib/rtnetlink/address/address.js';
+import type { Address, AddressSpec } from '../../lib/rtnetlink/address/address.js';
 import { addAddress, deleteAddress, listAddresses, replaceAddress } from '../../lib/rtnetlink/address/calls.js';
 import { getLink, listLinks } from '../../lib/rtnetlink/link/find.js';
 import type { Link } from '../../lib/rtnetlink/link/link.js';
@@ -75,6 +75,52 @@ describeKernel('addresses', () => {
     await expect(deleteAddress(b, '10.2.0.1/24')).rejects.toMatchObject({ code: 'EADDRNOTAVAIL' });
   });
 
+  test('with ifExists, what is not there need not be removed', async () => {
+    await addAddress(b, '10.2.0.1/24');
+    await deleteAddress(b, '10.2.0.1/24', { ifExists: true });
+    expect(shown()).toEqual([]);
+    await deleteAddress(b, '10.2.0.1/24', { ifExists: true });
+    await deleteAddress('none', '10.2.0.1/24', { netns, ifExists: true });
+    await deleteAddress(4711, '10.2.0.1/24', { netns, ifExists: true });
+    await expect(deleteAddress('none', '10.2.0.1/24', { netns })).rejects.toMatchObject({ code: 'ENODEV' });
+    await expect(deleteAddress(b, '10.2.0.999/24', { ifExists: true })).rejects.toMatchObject({
+      message: 'deleteAddress: address "10.2.0.999/24" is no IP address',
+    });
+  });
+
+  const listedBack: (string | AddressSpec)[] = [
+    '10.2.0.1/24',
+    { address: '10.2.0.1/24', label: 'vb:web', broadcast: true, scope: 'link' },
+    { address: '10.2.0.1', peer: '10.3.0.0/24' },
+    { address: '2001:db8:2::1/64', flags: ['nodad'] },
+    { address: '2001:db8:2::1', peer: '2001:db8:3::1/128', flags: ['nodad'] },
+  ];
+  test.each(listedBack)('%j can be given back as it was listed', async (spec) => {
+    await addAddress(b, spec);
+    const listed = async () => (await listAddresses({ link: b })).filter(({ address }) => !address.startsWith('fe80'));
+    const [address] = await listed();
+    const before = shown();
+    expect(before).toHaveLength(1);
+    await replaceAddress(b, address as Address);
+    expect(shown()).toEqual(before);
+    // Its namespace need not be told again.
+    await deleteAddress('vb', address as Address);
+    expect(shown()).toEqual([]);
+    await addAddress(b, address as Address);
+    expect(shown()).toEqual(before);
+  });
+
+  test('what was listed of one link can be given to another, elsewhere', async () => {
+    const other = await createNetns();
+    makePair(other);
+    await addAddress(b, '10.2.0.1/24');
+    const [address] = await listAddresses({ link: b, family: 'inet' });
+    await addAddress('vb', address as Address, { netns: other });
+    const there = await listAddresses({ link: 'vb', netns: other, family: 'inet' });
+    expect(there).toMatchObject([{ address: '10.2.0.1', prefixLength: 24 }]);
+    other.close();
+  });
+
   test('addresses are listed by link and family', async () => {
     await addAddress('vb', '10.2.0.1/24', { netns });
     const listed = async (options: object): Promise<string[]> =>
@@ -82,5 +128,6 @@ describeKernel('addresses', () => {
     expect(await listed({ family: 'inet' })).toEqual(['10.1.0.1', '10.2.0.1', '127.0.0.1']);
     expect(await listed({ family: 'inet', link: b })).toEqual(['10.2.0.1']);
     expect(await listed({ family: 'inet6', link: 'va' })).toContain('2001:db8:1::1');
+    expect(await listed({ link: 'lo' })).toEqual(['127.0.0.1', '::1']);
   });
 });

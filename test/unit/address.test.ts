@@ -3,13 +3,14 @@ import { attributesIn } from '../../lib/netlink/attributes.js';
 import { ByteReader, ByteWriter } from '../../lib/netlink/bytes.js';
 import { writeMessage } from '../../lib/netlink/message.js';
 import type { Netns } from '../../lib/netns/netns.js';
-import { type AddressSpec, addressRequest, decodeAddress } from '../../lib/rtnetlink/address/address.js';
+import { type Address, type AddressSpec, addressRequest, decodeAddress } from '../../lib/rtnetlink/address/address.js';
+import { addAddress, deleteAddress, listAddresses, replaceAddress } from '../../lib/rtnetlink/address/calls.js';
 import { RTM } from '../../lib/rtnetlink/types.js';
 
 const netns = {} as Netns;
 
 /** ifaddrmsg, and the attributes in no order. */
-function encode(type: 20 | 21, spec: string | AddressSpec): unknown {
+function encode(type: 20 | 21, spec: string | AddressSpec | Address): unknown {
   const out = new ByteWriter();
   writeMessage(out, addressRequest(type, 0, 3, spec), 0);
   const message = out.bytes.slice(0, out.length);
@@ -84,6 +85,20 @@ const refused: [string | AddressSpec, string, string][] = [
     'preferredLifetime 3000',
   ],
   [{ address: '10.0.0.1/24', scope: 'far' as 'link' }, 'ERR_INVALID_ARG_VALUE', 'scope "far"'],
+  ['10.0.0.999/24', 'ERR_INVALID_ARG_VALUE', 'address "10.0.0.999/24" is no IP address'],
+  [{ address: '10.0.0.1', lable: 'x' } as AddressSpec, 'ERR_INVALID_ARG_VALUE', 'lable "x" is no option of an address'],
+  [{ address: '10.0.0.1', prefixLength: 33 }, 'ERR_OUT_OF_RANGE', 'prefixLength 33 is out of range'],
+  [{ address: '10.0.0.1', prefixLength: '24' as unknown as number }, 'ERR_INVALID_ARG_TYPE', 'prefixLength must be a'],
+  [{ address: '10.0.0.1/24', prefixLength: 16 }, 'ERR_INVALID_ARG_VALUE', 'prefixLength 16 is not that of 10.0.0.1/24'],
+  [{ address: '10.0.0.1/24', flags: 'nodad' as unknown as [] }, 'ERR_INVALID_ARG_TYPE', 'flags must be an array'],
+  [
+    { address: '10.0.0.1/24', flags: ['permanent' as 'nodad'] },
+    'ERR_INVALID_ARG_VALUE',
+    'flags "permanent" is none of',
+  ],
+  [{ address: '10.0.0.1/24', validLifetime: -1 }, 'ERR_OUT_OF_RANGE', 'validLifetime -1 is out of range'],
+  // 2^32 - 1 seconds would be for ever.
+  [{ address: '10.0.0.1/24', validLifetime: 0xffffffff * 1000 }, 'ERR_OUT_OF_RANGE', 'validLifetime 4294967295000'],
 ];
 test.each(refused)('%j is refused', (spec, code, message) => {
   let caught: unknown;
@@ -95,11 +110,57 @@ test.each(refused)('%j is refused', (spec, code, message) => {
   expect(caught).toMatchObject({ code, message: expect.stringContaining(message) });
 });
 
+test('a length may stand apart from its address', () => {
+  expect(encode(RTM.NEWADDR, { address: '10.1.0.1', prefixLength: 24 })).toEqual(encode(RTM.NEWADDR, '10.1.0.1/24'));
+  expect(encode(RTM.NEWADDR, { address: '10.1.0.1', prefixLength: 0 })).toEqual(encode(RTM.NEWADDR, '10.1.0.1/0'));
+});
+
+const listed: Address = {
+  netns,
+  link: 3,
+  family: 'inet6',
+  address: '2001:db8:9::1',
+  prefixLength: 64,
+  scope: 'global',
+  flags: ['nodad', 'mngtmpaddr', 'permanent', 'tentative'],
+  validLifetime: Number.POSITIVE_INFINITY,
+  preferredLifetime: Number.POSITIVE_INFINITY,
+};
+test("an address that was listed can be given back, without what is the kernel's to tell", () => {
+  const { validLifetime, preferredLifetime, address, prefixLength } = listed;
+  const said: AddressSpec = { validLifetime, preferredLifetime, address, prefixLength, flags: ['nodad', 'mngtmpaddr'] };
+  expect(encode(RTM.NEWADDR, listed)).toEqual(encode(RTM.NEWADDR, said));
+  expect(() => encode(RTM.NEWADDR, { ...listed, flags: ['nodda' as 'nodad'] })).toThrow('flags "nodda" is none of');
+  expect(() => encode(RTM.NEWADDR, { ...listed, flags: 'nodad' as unknown as [] })).toThrow('flags must be an array');
+});
+
+test.each([null, undefined, 7])('%j is no address', (nothing) => {
+  for (const call of [addAddress, replaceAddress, deleteAddress]) {
+    expect(() => call.sync(1, nothing as unknown as string)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_INVALID_ARG_TYPE',
+        message: expect.stringContaining(`${call.name}: address must be a string like '10.0.0.1/24' or an object`),
+      }),
+    );
+  }
+});
+
+test('addresses of a family that there is none of are not listed', () => {
+  expect(() => listAddresses.sync({ family: 'ipv4' as 'inet' })).toThrow(
+    expect.objectContaining({
+      code: 'ERR_INVALID_ARG_VALUE',
+      message: 'listAddresses: family "ipv4" is none of inet, inet6',
+    }),
+  );
+});
+
 test('an address is told as plain data', () => {
   const hex =
     '0218800003000000 080001000a010001 080002000a010001 0a0003006574683000000000 0800080080000000 14000600ffffffffffffffff0000000000000000';
   const message = new Uint8Array(Buffer.from(hex.replaceAll(' ', ''), 'hex'));
-  expect(decodeAddress(netns, new ByteReader(message), 0, message.length)).toStrictEqual({
+  const address = decodeAddress(netns, new ByteReader(message), 0, message.length);
+  expect(Object.isFrozen(address)).toBe(true);
+  expect(address).toStrictEqual({
     netns,
     link: 3,
     family: 'inet',

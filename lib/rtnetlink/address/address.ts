@@ -2,35 +2,48 @@
 import { AF_INET, AF_INET6, formatIp, type Prefix, parseIp, parsePrefix } from '../../addressing/ip.js';
 import { invalidValue, outOfRange, wrongType } from '../../errors.js';
 import { align4, type ByteReader } from '../../netlink/bytes.js';
+import { checkInteger } from '../../netlink/codec.js';
 import { makeRequest, type Request } from '../../netlink/message.js';
 import type { Netns } from '../../netns/netns.js';
+import { flagBits, flagNames } from '../flags.js';
 import { type Scope, scopeName, scopeNumber } from '../scope.js';
+import { snapshot } from '../snapshot.js';
+import { checkFields } from '../spec.js';
+import { secondsOf } from '../time.js';
 import { RTM } from '../types.js';
 import { addressAttributes, addressFamily, ifaddrmsg } from './attributes.js';
 
-/** Flags of an address (linux/if_addr.h), by the words of `ip address`. */
-export const ADDRESS_FLAGS = {
-  secondary: 0x01,
+const SETTABLE_FLAGS = {
   nodad: 0x02,
   optimistic: 0x04,
-  dadfailed: 0x08,
   home: 0x10,
-  deprecated: 0x20,
-  tentative: 0x40,
-  permanent: 0x80,
   mngtmpaddr: 0x100,
   noprefixroute: 0x200,
   autojoin: 0x400,
+} as const;
+
+/** IFA_F_* (linux/if_addr.h). */
+export const ADDRESS_FLAGS = {
+  secondary: 0x01,
+  ...SETTABLE_FLAGS,
+  dadfailed: 0x08,
+  deprecated: 0x20,
+  tentative: 0x40,
+  permanent: 0x80,
   'stable-privacy': 0x800,
 } as const;
+
+/** A flag of an address, spelt as `ip address` spells it. */
 export type AddressFlag = keyof typeof ADDRESS_FLAGS;
 
 /** Flags that a user may set; the others are the kernel's to tell. */
-export type SettableAddressFlag = 'nodad' | 'optimistic' | 'home' | 'mngtmpaddr' | 'noprefixroute' | 'autojoin';
+export type SettableAddressFlag = keyof typeof SETTABLE_FLAGS;
 
 export interface AddressSpec {
-  /** `10.0.0.1/24`, `2001:db8::1/64`; without a length, /32 or /128. */
+  /** `10.0.0.1/24`, `2001:db8::1/64`; without a length here or in `prefixLength`, /32 or /128. */
   readonly address: string;
+  /** Length of the prefix, where `address` does not say it. */
+  readonly prefixLength?: number | undefined;
   /** The other end of a point-to-point link; the prefix then is that of the peer. */
   readonly peer?: string | undefined;
   /** IPv4 only. `true` derives it from the prefix, as `broadcast +` does. Absent: none. */
@@ -49,7 +62,10 @@ export interface AddressSpec {
   readonly protocol?: number | undefined;
 }
 
-/** An address as the kernel tells it: plain and frozen. */
+/**
+ * An address as the kernel tells it: plain and frozen. It can be given back to `deleteAddress` and
+ * `replaceAddress`, and to `addAddress` for another link; what is the kernel's to tell is passed over.
+ */
 export interface Address {
   readonly netns: Netns;
   /** Index of its link. */
@@ -73,30 +89,61 @@ export interface Address {
 
 const FOREVER = 0xffffffff;
 
-export const toSpec = (address: string | AddressSpec): AddressSpec => {
-  if (typeof address === 'string') return { address };
-  if (typeof address !== 'object' || address === null)
-    throw wrongType('address', "a string like '10.0.0.1/24' or an object", address);
-  return address;
-};
+const FIELDS = {
+  address: true,
+  prefixLength: true,
+  peer: true,
+  broadcast: true,
+  label: true,
+  scope: true,
+  validLifetime: true,
+  preferredLifetime: true,
+  flags: true,
+  metric: true,
+  protocol: true,
+  // Of those that were listed.
+  netns: true,
+  link: true,
+  family: true,
+  anycast: true,
+} as const satisfies Record<keyof AddressSpec | keyof Address, true>;
+
+/** True for what was listed, since a spec has no namespace: its link brings that. */
+export const isListed = (address: string | AddressSpec | Address): address is Address =>
+  typeof address === 'object' && 'netns' in address;
+
+/** What users say of an address, as a spec. */
+export function toSpec(given: string | AddressSpec | Address): AddressSpec {
+  if (typeof given === 'string') return { address: given };
+  if (typeof given !== 'object' || given === null)
+    throw wrongType('address', "a string like '10.0.0.1/24' or an object", given);
+  checkFields(given, FIELDS, 'an address');
+  return isListed(given) ? { ...given, flags: withoutTold(given.flags) } : given;
+}
+
+// Words that are no flag stay, to be refused.
+function withoutTold(flags: readonly string[] = []): readonly SettableAddressFlag[] {
+  if (!Array.isArray(flags)) throw wrongType('flags', 'an array of names', flags);
+  return flags.filter((flag) => Object.hasOwn(SETTABLE_FLAGS, flag) || !Object.hasOwn(ADDRESS_FLAGS, flag));
+}
 
 /** A NEWADDR or DELADDR for one address of the link with that index. */
 export function addressRequest(
   type: typeof RTM.NEWADDR | typeof RTM.DELADDR,
   flags: number,
   index: number,
-  given: string | AddressSpec,
+  given: string | AddressSpec | Address,
   link: string | number = index,
 ): Request {
   const spec = toSpec(given);
-  const own = parsePrefix(spec.address, 'address');
+  const own = prefixOf(spec);
   const peer = spec.peer === undefined ? undefined : parsePrefix(spec.peer, 'peer');
   if (peer && peer.family !== own.family)
     throw invalidValue('peer', spec.peer, `is of another family than ${spec.address}`);
   // With a peer, the prefix is the peer's; one that is written at the address itself counts where the peer has none.
   const length = peer === undefined || !spec.peer?.includes('/') ? own.length : peer.length;
   const local = formatIp(own.bytes);
-  const bits = flagBits(spec.flags);
+  const bits = spec.flags === undefined ? 0 : flagBits(spec.flags, SETTABLE_FLAGS);
   return makeRequest(addressFamily, {
     type,
     name: type === RTM.NEWADDR ? 'RTM_NEWADDR' : 'RTM_DELADDR',
@@ -106,7 +153,7 @@ export function addressRequest(
       prefixLength: length,
       index,
       scope: spec.scope !== undefined ? scopeNumber(spec.scope) : type === RTM.DELADDR ? 0 : defaultScope(own),
-      // Old kernels know the eight flags of the header only.
+      // As iproute2: the attribute is for what the eight bits of the header do not hold.
       flags: bits <= 0xff ? bits : 0,
     },
     attributes: {
@@ -121,6 +168,15 @@ export function addressRequest(
     },
     context: { link },
   });
+}
+
+function prefixOf({ address, prefixLength }: AddressSpec): Prefix {
+  const prefix = parsePrefix(address, 'address');
+  if (prefixLength === undefined) return prefix;
+  checkInteger(prefixLength, 0, prefix.bytes.length * 8, 'prefixLength');
+  if (address.includes('/') && prefixLength !== prefix.length)
+    throw invalidValue('prefixLength', prefixLength, `is not that of ${address}`);
+  return { ...prefix, length: prefixLength };
 }
 
 // As iproute2: addresses of the loopback network reach no further than the host.
@@ -139,31 +195,17 @@ function broadcastOf({ broadcast }: AddressSpec, own: Prefix, length: number): s
 
 function lifetimesOf({ validLifetime, preferredLifetime }: AddressSpec) {
   if (validLifetime === undefined && preferredLifetime === undefined) return undefined;
-  const valid = seconds(validLifetime, 'validLifetime');
-  const preferred = preferredLifetime === undefined ? valid : seconds(preferredLifetime, 'preferredLifetime');
+  const valid = lifetime(validLifetime, 'validLifetime');
+  const preferred = preferredLifetime === undefined ? valid : lifetime(preferredLifetime, 'preferredLifetime');
   if (preferred > valid) throw outOfRange('preferredLifetime', preferredLifetime, 'at most validLifetime');
   // The stamps are the kernel's to set.
   return { valid, preferred, created: 0, updated: 0 };
 }
 
-function seconds(milliseconds: number | undefined, field: string): number {
-  if (milliseconds === undefined || milliseconds === Number.POSITIVE_INFINITY) return FOREVER;
-  if (typeof milliseconds !== 'number') throw wrongType(field, 'a number of milliseconds', milliseconds);
-  const whole = Math.ceil(milliseconds / 1000);
-  if (!(whole >= 0 && whole < FOREVER)) throw outOfRange(field, milliseconds, '0 or more milliseconds');
-  return whole;
-}
-
-function flagBits(flags: readonly string[] | undefined): number {
-  if (flags === undefined) return 0;
-  let bits = 0;
-  for (const flag of flags) {
-    const bit = Object.hasOwn(ADDRESS_FLAGS, flag) ? ADDRESS_FLAGS[flag as AddressFlag] : undefined;
-    if (bit === undefined) throw invalidValue('flags', flag, `is none of ${Object.keys(ADDRESS_FLAGS).join(', ')}`);
-    bits |= bit;
-  }
-  return bits;
-}
+const lifetime = (milliseconds: number | undefined, field: string): number =>
+  milliseconds === undefined || milliseconds === Number.POSITIVE_INFINITY
+    ? FOREVER
+    : secondsOf(milliseconds, field, FOREVER - 1);
 
 /** Reads an RTM_NEWADDR, from behind its nlmsghdr. */
 export function decodeAddress(netns: Netns, input: ByteReader, start: number, end: number): Address {
@@ -171,26 +213,24 @@ export function decodeAddress(netns: Netns, input: ByteReader, start: number, en
   const attributes = addressAttributes.decode(input, start + align4(ifaddrmsg.size), end);
   const { address, local = address, cacheInfo } = attributes;
   const bits = attributes.flags ?? header.flags;
-  const decoded: Record<string, unknown> = {
+  return snapshot<Address>({
     netns,
     link: header.index,
     family: header.family === AF_INET6 ? 'inet6' : 'inet',
-    address: local,
+    address: local ?? '',
     prefixLength: header.prefixLength,
     peer: address === local ? undefined : address,
     broadcast: attributes.broadcast,
     anycast: attributes.anycast,
     label: attributes.label,
     scope: scopeName(header.scope),
-    flags: (Object.keys(ADDRESS_FLAGS) as AddressFlag[]).filter((flag) => (bits & ADDRESS_FLAGS[flag]) !== 0),
+    flags: flagNames(bits, ADDRESS_FLAGS),
     validLifetime: milliseconds(cacheInfo?.valid),
     preferredLifetime: milliseconds(cacheInfo?.preferred),
     metric: attributes.metric,
     protocol: attributes.protocol || undefined,
-  };
-  for (const field in decoded) if (decoded[field] === undefined) delete decoded[field];
-  return Object.freeze(decoded) as unknown as Address;
+  });
 }
 
-const milliseconds = (lifetime: number | undefined): number =>
-  lifetime === undefined || lifetime === FOREVER ? Number.POSITIVE_INFINITY : lifetime * 1000;
+const milliseconds = (whole: number | undefined): number =>
+  whole === undefined || whole === FOREVER ? Number.POSITIVE_INFINITY : whole * 1000;

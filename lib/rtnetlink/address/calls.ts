@@ -1,12 +1,13 @@
 /** Addresses of links: `addAddress`, `replaceAddress`, `deleteAddress`, `listAddresses`. */
-import { AF_INET, AF_INET6 } from '../../addressing/ip.js';
+import { familyNumber } from '../../addressing/ip.js';
 import { makeRequest, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE } from '../../netlink/message.js';
 import { dump, request } from '../../netlink/request.js';
 import { netnsOf } from '../../netns/netns.js';
 import { call, type Operation } from '../../operation.js';
+import { type DeleteOptions, removal } from '../if-exists.js';
 import { indexOf, type LinkRef, type NetnsOptions, netnsOfLink } from '../link/find.js';
 import { RTM } from '../types.js';
-import { type Address, type AddressSpec, addressRequest, decodeAddress } from './address.js';
+import { type Address, type AddressSpec, addressRequest, decodeAddress, isListed, toSpec } from './address.js';
 import { addressFamily } from './attributes.js';
 
 type Change = (typeof RTM)['NEWADDR' | 'DELADDR'];
@@ -15,12 +16,15 @@ function* change(
   type: Change,
   flags: number,
   link: LinkRef,
-  address: string | AddressSpec,
+  given: string | AddressSpec | Address,
   options: NetnsOptions,
 ): Operation<void> {
-  const netns = netnsOfLink(link, options.netns);
+  const spec = toSpec(given);
+  // A listed address may be meant for a link elsewhere: its own namespace counts where no other is named.
+  const listedIn = isListed(given) && typeof link !== 'object' ? given.netns : undefined;
+  const netns = netnsOfLink(link, options.netns ?? listedIn);
   const index = yield* indexOf(netns, link);
-  yield* request(netns, addressRequest(type, flags, index, address, typeof link === 'object' ? link.name : link));
+  yield* request(netns, addressRequest(type, flags, index, spec, typeof link === 'object' ? link.name : link));
 }
 
 /**
@@ -28,12 +32,12 @@ function* change(
  *
  * `ip address add 10.0.0.1/24 dev NAME`
  *
- * @throws NetlinkError EEXIST if the link has it already.
+ * @throws NetlinkError EEXIST if the link has it already, ENODEV if there is no such link.
  */
 export const addAddress = call(
   'addAddress',
   { netns: true },
-  (link: LinkRef, address: string | AddressSpec, options: NetnsOptions = {}): Operation<void> =>
+  (link: LinkRef, address: string | AddressSpec | Address, options: NetnsOptions = {}): Operation<void> =>
     change(RTM.NEWADDR, NLM_F_CREATE | NLM_F_EXCL, link, address, options),
 );
 
@@ -41,11 +45,13 @@ export const addAddress = call(
  * Adds an address, or changes the one that is there: lifetimes, flags, metric.
  *
  * `ip address replace 10.0.0.1/24 dev NAME`
+ *
+ * @throws NetlinkError ENODEV if there is no such link.
  */
 export const replaceAddress = call(
   'replaceAddress',
   { netns: true },
-  (link: LinkRef, address: string | AddressSpec, options: NetnsOptions = {}): Operation<void> =>
+  (link: LinkRef, address: string | AddressSpec | Address, options: NetnsOptions = {}): Operation<void> =>
     change(RTM.NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, link, address, options),
 );
 
@@ -54,13 +60,14 @@ export const replaceAddress = call(
  *
  * `ip address delete 10.0.0.1/24 dev NAME`
  *
- * @throws NetlinkError EADDRNOTAVAIL if the link does not have it.
+ * @throws NetlinkError EADDRNOTAVAIL if the link does not have it, ENODEV if there is no such link; neither with
+ *   `ifExists`.
  */
 export const deleteAddress = call(
   'deleteAddress',
-  { netns: true },
-  (link: LinkRef, address: string | AddressSpec, options: NetnsOptions = {}): Operation<void> =>
-    change(RTM.DELADDR, 0, link, address, options),
+  { netns: true, ifExists: true },
+  (link: LinkRef, address: string | AddressSpec | Address, options: DeleteOptions = {}): Operation<void> =>
+    removal(change(RTM.DELADDR, 0, link, address, options), options),
 );
 
 export interface ListAddressesOptions extends NetnsOptions {
@@ -70,9 +77,12 @@ export interface ListAddressesOptions extends NetnsOptions {
 }
 
 /**
- * The addresses of a namespace.
+ * The addresses of a namespace. The kernel filters by link and family.
  *
- * `ip address show dev NAME`
+ * `ip -family inet address show dev NAME`
+ *
+ * @throws NetlinkError ENODEV if there is no such link, DumpInterruptedError if the list kept changing while it was
+ *   read.
  */
 export const listAddresses = call(
   'listAddresses',
@@ -80,6 +90,7 @@ export const listAddresses = call(
   function* (options: ListAddressesOptions = {}): Operation<Address[]> {
     const { link, family } = options;
     const netns = link === undefined ? netnsOf(options.netns) : netnsOfLink(link, options.netns);
+    const wanted = family === undefined ? 0 : familyNumber(family);
     const index = link === undefined ? 0 : yield* indexOf(netns, link);
     return yield* dump(
       netns,
@@ -87,13 +98,9 @@ export const listAddresses = call(
         type: RTM.GETADDR,
         name: 'RTM_GETADDR',
         flags: NLM_F_DUMP,
-        header: { index, family: family === undefined ? 0 : family === 'inet' ? AF_INET : AF_INET6 },
-        decode: (input, start, end, type) => {
-          if (type !== RTM.NEWADDR) return undefined;
-          const address = decodeAddress(netns, input, start, end);
-          // Kernels without strict checking do not filter by link.
-          return index === 0 || address.link === index ? address : undefined;
-        },
+        header: { index, family: wanted },
+        decode: (input, start, end, type) =>
+          type === RTM.NEWADDR ? decodeAddress(netns, input, start, end) : undefined,
       }),
     );
   },

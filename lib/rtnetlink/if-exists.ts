@@ -1,0 +1,25 @@
+/** `ifExists` of the calls that remove something: what is not there need not be removed. */
+import { NetlinkError } from '../errors.js';
+import type { Operation } from '../operation.js';
+import type { NetnsOptions } from './link/find.js';
+
+export interface DeleteOptions extends NetnsOptions {
+  /** Succeed where it is gone already, by itself or with its link. */
+  readonly ifExists?: boolean | undefined;
+}
+
+// By the order of addresses, routes, neighbours and forwarding entries, and links.
+const NOT_THERE: ReadonlySet<string> = new Set(['EADDRNOTAVAIL', 'ESRCH', 'ENOENT', 'ENODEV']);
+
+/** Runs the steps of a removal; with `ifExists`, the kernel's word that there is nothing to remove is no error. */
+export function removal(steps: Operation<void>, { ifExists }: DeleteOptions): Operation<void> {
+  return ifExists === true ? forgiving(steps) : steps;
+}
+
+function* forgiving(steps: Operation<void>): Operation<void> {
+  try {
+    yield* steps;
+  } catch (error) {
+    if (!(error instanceof NetlinkError) || !NOT_THERE.has(error.code)) throw error;
+  }
+}
