@@ -25,3 +25,6 @@ export const RTM = {
   NEWLINKPROP: 108,
   DELLINKPROP: 109,
 } as const;
+
+/** linux/socket.h: messages about links and neighbours that bridges answer themselves. */
+export const AF_BRIDGE = 7;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createNetns } from '../../lib/netns/calls.js';
+import { createNetns, deleteNetns } from '../../lib/netns/calls.js';
 import type { Netns } from '../../lib/netns/netns.js';
 import { getLink, listLinks } from '../../lib/rtnetlink/link/find.js';
 import type { Link } from '../../lib/rtnetlink/link/link.js';
@@ -10,6 +10,7 @@ import {
   listNeighbors,
   replaceNeighbor,
 } from '../../lib/rtnetlink/neighbor/calls.js';
+import type { FdbEntry } from '../../lib/rtnetlink/neighbor/fdb.js';
 import {
   addFdbEntry,
   appendFdbEntry,
@@ -17,6 +18,7 @@ import {
   listFdbEntries,
   replaceFdbEntry,
 } from '../../lib/rtnetlink/neighbor/fdb-calls.js';
+import type { Neighbor } from '../../lib/rtnetlink/neighbor/neighbor.js';
 import { iproute, makePair, witness } from './ip.ts';
 import { expectNoLeaks } from './leaks.ts';
 import { describeKernel } from './privilege.ts';
@@ -98,6 +100,45 @@ describeKernel('neighbours', () => {
     expect(await listed({ link: 'vb' })).toEqual([]);
   });
 
+  test('a neighbour that was listed can be given back', async () => {
+    await addNeighbor({ address: '10.1.0.2', mac: '02:00:00:00:00:02', link: a, protocol: 4 });
+    await addNeighbor({ address: '10.1.0.9', link: a, proxy: true });
+    for (const proxy of [false, true]) {
+      const [neighbor] = await listNeighbors({ netns, proxy, family: 'inet' });
+      await replaceNeighbor(neighbor as Neighbor);
+      expect(await listNeighbors({ netns, proxy, family: 'inet' })).toMatchObject([{ address: neighbor?.address }]);
+      await deleteNeighbor(neighbor as Neighbor);
+      expect(await listNeighbors({ netns, proxy, family: 'inet' })).toEqual([]);
+    }
+  });
+
+  test('with ifExists, what is not there need not be removed', async () => {
+    await addNeighbor({ address: '10.1.0.2', mac: '02:00:00:00:00:02', link: a });
+    await deleteNeighbor({ address: '10.1.0.2', link: a }, { ifExists: true });
+    expect(await listNeighbors({ netns, family: 'inet' })).toEqual([]);
+    await deleteNeighbor({ address: '10.1.0.2', link: a }, { ifExists: true });
+    await deleteNeighbor({ address: '10.1.0.2', link: a, proxy: true }, { ifExists: true });
+    await deleteNeighbor({ address: '10.1.0.2', link: 'none' }, { netns, ifExists: true });
+    await deleteNeighbor({ address: '10.1.0.2', link: 4711 }, { netns, ifExists: true });
+    await expect(deleteNeighbor({ address: '10.1.0.2', link: 'none' }, { netns })).rejects.toMatchObject({
+      code: 'ENODEV',
+    });
+  });
+
+  test('two namespaces for one neighbour are refused', async () => {
+    const other = await createNetns('other-than-that');
+    const neighbor = { address: '10.1.0.2', mac: '02:00:00:00:00:02', link: 'va', netns };
+    for (const call of [addNeighbor, replaceNeighbor, deleteNeighbor, getNeighbor]) {
+      await expect(call(neighbor, { netns: other })).rejects.toMatchObject({
+        code: 'ERR_INVALID_ARG_VALUE',
+        message: `${call.name}: options.netns "other-than-that" is not the namespace of the spec (${netns.id})`,
+      });
+    }
+    await addNeighbor(neighbor, { netns });
+    await deleteNetns(other);
+    other.close();
+  });
+
   test('deleting and asking for what is not there says ENOENT', async () => {
     await expect(deleteNeighbor({ address: '10.1.0.2', link: a })).rejects.toMatchObject({ code: 'ENOENT' });
     await expect(getNeighbor({ address: '10.1.0.2', link: a })).rejects.toMatchObject({ code: 'ENOENT' });
@@ -144,6 +185,60 @@ describeKernel('forwarding databases', () => {
     await expect(deleteFdbEntry({ mac: '02:00:00:00:00:05', link: b, master: true })).rejects.toMatchObject({
       code: 'ENOENT',
     });
+  });
+
+  test('what was listed can be given back', async () => {
+    const [b, br] = [await getLink('vb', { netns }), await getLink('br0', { netns })];
+    iproute(netns, 'ip link add vx type vxlan id 5 dev va dstport 4789');
+    const vx = await getLink('vx', { netns });
+    await addFdbEntry({ mac: '02:00:00:00:00:05', link: b, master: true, state: 'static' });
+    await addFdbEntry({ mac: '02:00:00:00:00:06', link: b });
+    await addFdbEntry({ mac: '02:00:00:00:00:07', link: br });
+    await addFdbEntry({ mac: '02:00:00:00:00:08', link: vx, dst: '192.0.2.1', port: 4790, vni: 77, via: 'va' });
+    const ours = async (): Promise<FdbEntry[]> =>
+      (await listFdbEntries({ netns })).filter(({ mac }) => /^02:00:00:00:00:0[5678]$/.test(mac));
+    const places = (entries: FdbEntry[]): unknown[] =>
+      entries.map(({ mac, link, self, master, dst }) => [mac, link, self, master, dst]).sort();
+    const expected = [
+      ['02:00:00:00:00:05', b.index, false, true, undefined],
+      ['02:00:00:00:00:06', b.index, true, false, undefined],
+      ['02:00:00:00:00:07', br.index, false, false, undefined],
+      ['02:00:00:00:00:08', vx.index, true, false, '192.0.2.1'],
+    ];
+    const entries = await ours();
+    expect(places(entries)).toEqual(expected);
+    for (const entry of entries) await deleteFdbEntry(entry);
+    expect(await ours()).toEqual([]);
+    for (const entry of entries) await addFdbEntry(entry);
+    expect(places(await ours())).toEqual(expected);
+  });
+
+  test('entries are listed by link and by bridge', async () => {
+    const [b, br] = [await getLink('vb', { netns }), await getLink('br0', { netns })];
+    iproute(netns, 'ip link add br1 type bridge');
+    expect(new Set((await listFdbEntries({ netns })).map(({ link }) => link)).size).toBeGreaterThan(2);
+    expect(new Set((await listFdbEntries({ link: b })).map(({ link }) => link))).toEqual(new Set([b.index]));
+    const links = (await listFdbEntries({ bridge: br })).map(({ link }) => link);
+    expect(new Set(links)).toEqual(new Set([b.index, br.index]));
+  });
+
+  test('with ifExists, what is not there need not be removed', async () => {
+    const entry = { mac: '02:00:00:00:00:05', link: await getLink('vb', { netns }) };
+    await addFdbEntry({ ...entry, master: true });
+    for (const master of [true, true, false]) await deleteFdbEntry({ ...entry, master }, { ifExists: true });
+    expect((await listFdbEntries({ netns })).filter(({ mac }) => mac === entry.mac)).toEqual([]);
+    await deleteFdbEntry({ ...entry, link: 'none' }, { netns, ifExists: true });
+    await deleteFdbEntry({ ...entry, link: 4711 }, { netns, ifExists: true });
+    await expect(deleteFdbEntry({ ...entry, link: 'none' }, { netns })).rejects.toMatchObject({ code: 'ENODEV' });
+  });
+
+  test('two namespaces for one entry are refused', async () => {
+    const other = await createNetns();
+    await expect(addFdbEntry({ mac: '02:00:00:00:00:05', link: 'vb', netns }, { netns: other })).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARG_VALUE',
+      message: `addFdbEntry: options.netns ${other.id} is not the namespace of the spec (${netns.id})`,
+    });
+    other.close();
   });
 
   test('remote endpoints of a VXLAN', async () => {

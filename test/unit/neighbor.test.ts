@@ -3,9 +3,28 @@ import { attributesIn } from '../../lib/netlink/attributes.js';
 import { ByteReader, ByteWriter } from '../../lib/netlink/bytes.js';
 import { type Request, writeMessage } from '../../lib/netlink/message.js';
 import type { Netns } from '../../lib/netns/netns.js';
-import { type ListNeighborsOptions, listNeighborsRequest } from '../../lib/rtnetlink/neighbor/calls.js';
-import { decodeFdbEntry, type FdbSpec, fdbRequest } from '../../lib/rtnetlink/neighbor/fdb.js';
-import { listFdbEntriesRequest } from '../../lib/rtnetlink/neighbor/fdb-calls.js';
+import {
+  addNeighbor,
+  deleteNeighbor,
+  getNeighbor,
+  type ListNeighborsOptions,
+  listNeighborsRequest,
+  replaceNeighbor,
+} from '../../lib/rtnetlink/neighbor/calls.js';
+import {
+  decodeFdbEntry,
+  type FdbEntry,
+  type FdbSpec,
+  fdbRequest,
+  toFdbSpec,
+} from '../../lib/rtnetlink/neighbor/fdb.js';
+import {
+  addFdbEntry,
+  appendFdbEntry,
+  deleteFdbEntry,
+  listFdbEntriesRequest,
+  replaceFdbEntry,
+} from '../../lib/rtnetlink/neighbor/fdb-calls.js';
 import { decodeNeighbor, type NeighborSpec, neighborRequest } from '../../lib/rtnetlink/neighbor/neighbor.js';
 import { RTM } from '../../lib/rtnetlink/types.js';
 
@@ -99,11 +118,54 @@ test.each(refused)('neighbour %j is refused', (spec, code, message) => {
   expect(caught).toMatchObject({ code, message: expect.stringContaining(message) });
 });
 
+const neighborCalls = [addNeighbor, replaceNeighbor, deleteNeighbor, getNeighbor];
+const fdbCalls = [addFdbEntry, appendFdbEntry, replaceFdbEntry, deleteFdbEntry];
+
+test.each([null, undefined, 7, '10.1.0.1'])('%j is no neighbour and no forwarding entry', (nothing) => {
+  for (const call of neighborCalls) {
+    expect(() => call.sync(nothing as unknown as NeighborSpec)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_INVALID_ARG_TYPE',
+        message: expect.stringContaining(`${call.name}: neighbor must be an object`),
+      }),
+    );
+  }
+  for (const call of fdbCalls) {
+    expect(() => call.sync(nothing as unknown as FdbSpec)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_INVALID_ARG_TYPE',
+        message: expect.stringContaining(`${call.name}: entry must be an object`),
+      }),
+    );
+  }
+});
+
+test('a word that is no option is refused', () => {
+  for (const call of neighborCalls) {
+    expect(() => call.sync({ address: '10.1.0.1', link: 3, vlann: 3 } as NeighborSpec)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_INVALID_ARG_VALUE',
+        message: `${call.name}: vlann 3 is no option of a neighbour`,
+      }),
+    );
+  }
+  for (const call of fdbCalls) {
+    expect(() => call.sync({ mac: '02:00:00:00:00:01', link: 3, vlann: 3 } as FdbSpec)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_INVALID_ARG_VALUE',
+        message: `${call.name}: vlann 3 is no option of a forwarding entry`,
+      }),
+    );
+  }
+});
+
 test('a neighbour is told as plain data', () => {
   const message = hex(
     '020000000300000080000001 080001000a01004d 0a0002000200000000770000 0800040000000000 1400030002000000030000000400000001000000',
   );
-  expect(decodeNeighbor(netns, new ByteReader(message), 0, message.length)).toStrictEqual({
+  const neighbor = decodeNeighbor(netns, new ByteReader(message), 0, message.length);
+  expect(Object.isFrozen(neighbor)).toBe(true);
+  expect(neighbor).toStrictEqual({
     netns,
     link: 3,
     family: 'inet',
@@ -177,16 +239,51 @@ test.each(refusedEntries)('forwarding entry %j is refused', (wrong, code, messag
 
 test('a forwarding entry is told as plain data', () => {
   const message = hex('070000000200000040004400 0a0002000200000000060000 0800090004000000 060005000a000000');
-  expect(decodeFdbEntry(netns, new ByteReader(message), 0, message.length)).toStrictEqual({
+  const entry = decodeFdbEntry(netns, new ByteReader(message), 0, message.length);
+  expect(Object.isFrozen(entry)).toBe(true);
+  expect(entry).toStrictEqual({
     netns,
     link: 2,
     mac: '02:00:00:00:00:06',
     self: false,
+    master: true,
     bridge: 4,
     state: 'static',
     vlan: 10,
     flags: ['sticky'],
   });
+});
+
+// Of a port, and of the bridge itself, which is port of nothing: `bridge fdb del MAC dev br0 self`.
+const givenBack: [string, string, string][] = [
+  [
+    'of a bridge port',
+    '070000000200000040000000 0a0002000200000000060000 0800090004000000',
+    '070000000200000042000400',
+  ],
+  ['of a bridge', '070000000400000080000000 0a0002000200000000060000 0800090004000000', '0700000004000000c0000200'],
+  ['of a VXLAN', '070000000500000082000200 0a0002000200000000060000 08000100c0000233', '0700000005000000c0000200'],
+];
+test.each(givenBack)('a forwarding entry %s that was listed can be given back', (_, told, header) => {
+  const message = hex(told);
+  const entry = decodeFdbEntry(netns, new ByteReader(message), 0, message.length);
+  expect(parts(encode(fdbRequest(RTM.DELNEIGH, 0, toFdbSpec(entry), entry.link)))).toMatchObject({ header });
+});
+
+test('a listed entry that went stale is given back as a dynamic one', () => {
+  const entry: FdbEntry = {
+    netns,
+    link: 2,
+    mac: '02:00:00:00:00:06',
+    self: false,
+    master: true,
+    bridge: 4,
+    state: 'stale',
+    flags: [],
+    used: 10,
+    updated: 10,
+  };
+  expect(toFdbSpec(entry)).toMatchObject({ mac: '02:00:00:00:00:06', master: true, state: 'dynamic' });
 });
 
 const dumps: [ListNeighborsOptions, number | undefined, number | undefined, string, string[]][] = [

@@ -1,6 +1,5 @@
 /** Neighbours (ARP and NDP): `addNeighbor`, `replaceNeighbor`, `deleteNeighbor`, `listNeighbors`, `getNeighbor`. */
-import { AF_INET, AF_INET6 } from '../../addressing/ip.js';
-import { wrongType } from '../../errors.js';
+import { AF_INET, AF_INET6, familyNumber } from '../../addressing/ip.js';
 import {
   makeRequest,
   NLM_F_CREATE,
@@ -12,11 +11,13 @@ import {
 import { dump, request } from '../../netlink/request.js';
 import { type Netns, netnsOf } from '../../netns/netns.js';
 import { call, type Operation } from '../../operation.js';
+import { type DeleteOptions, removal } from '../if-exists.js';
 import { indexOf, type LinkRef, type NetnsOptions, netnsOfLink } from '../link/find.js';
-import { familyNumber } from '../route/spec.js';
+import { netnsTold } from '../spec.js';
 import { RTM } from '../types.js';
 import { NTF, NUD, neighborFamily } from './attributes.js';
 import {
+  checkNeighbor,
   decodeNeighbor,
   type Neighbor,
   type NeighborKey,
@@ -29,9 +30,8 @@ import {
 type Type = (typeof RTM)['NEWNEIGH' | 'DELNEIGH' | 'GETNEIGH'];
 
 function* send(type: Type, flags: number, spec: NeighborSpec, options: NetnsOptions): Operation<Neighbor[]> {
-  if (typeof spec !== 'object' || spec === null)
-    throw wrongType('neighbor', "an object like { address: '10.0.0.2', link }", spec);
-  const netns = netnsOfLink(spec.link, spec.netns ?? options.netns);
+  checkNeighbor(spec);
+  const netns = netnsOfLink(spec.link, netnsTold(spec.netns, options.netns));
   const index = yield* indexOf(netns, spec.link);
   return yield* request(netns, neighborRequest(type, flags, { ...spec, netns }, index));
 }
@@ -40,12 +40,19 @@ function* change(type: Type, flags: number, spec: NeighborSpec, options: NetnsOp
   yield* send(type, flags, spec, options);
 }
 
+// What else is said of a neighbour does not tell which one it is.
+function keyOf(neighbor: NeighborKey): NeighborKey {
+  checkNeighbor(neighbor);
+  const { address, link, proxy, netns } = neighbor;
+  return { address, link, proxy, netns };
+}
+
 /**
  * Adds a neighbour: a permanent one unless `state` says otherwise, or an address to answer for (`proxy`).
  *
  * `ip neighbour add 10.0.0.2 lladdr 02:00:00:00:00:02 dev NAME nud permanent`, `ip neighbour add proxy 10.0.0.9 dev NAME`
  *
- * @throws NetlinkError EEXIST if the link has it already.
+ * @throws NetlinkError EEXIST if the link has it already, ENODEV if there is no such link.
  */
 export const addNeighbor = call(
   'addNeighbor',
@@ -58,6 +65,8 @@ export const addNeighbor = call(
  * Adds a neighbour, or changes the one that is there.
  *
  * `ip neighbour replace 10.0.0.2 lladdr 02:00:00:00:00:02 dev NAME`
+ *
+ * @throws NetlinkError ENODEV if there is no such link.
  */
 export const replaceNeighbor = call(
   'replaceNeighbor',
@@ -71,13 +80,13 @@ export const replaceNeighbor = call(
  *
  * `ip neighbour delete 10.0.0.2 dev NAME`
  *
- * @throws NetlinkError ENOENT if there is none.
+ * @throws NetlinkError ENOENT if there is none, ENODEV if there is no such link; neither with `ifExists`.
  */
 export const deleteNeighbor = call(
   'deleteNeighbor',
-  { netns: true },
-  ({ address, link, proxy, netns }: NeighborKey, options: NetnsOptions = {}): Operation<void> =>
-    change(RTM.DELNEIGH, 0, { address, link, proxy, netns }, options),
+  { netns: true, ifExists: true },
+  (neighbor: NeighborKey, options: DeleteOptions = {}): Operation<void> =>
+    removal(change(RTM.DELNEIGH, 0, keyOf(neighbor), options), options),
 );
 
 /**
@@ -85,15 +94,14 @@ export const deleteNeighbor = call(
  *
  * `ip neighbour get 10.0.0.2 dev NAME`
  *
- * @throws NetlinkError ENOENT if there is none.
+ * @throws NetlinkError ENOENT if there is none, ENODEV if there is no such link.
  */
 export const getNeighbor = call(
   'getNeighbor',
   { netns: true },
-  function* (key: NeighborKey, options: NetnsOptions = {}): Operation<Neighbor> {
-    const { address, link, proxy, netns } = key;
-    const [neighbor] = yield* send(RTM.GETNEIGH, 0, { address, link, proxy, netns }, options);
-    return neighbor as Neighbor;
+  function* (neighbor: NeighborKey, options: NetnsOptions = {}): Operation<Neighbor> {
+    const [found] = yield* send(RTM.GETNEIGH, 0, keyOf(neighbor), options);
+    return found as Neighbor;
   },
 );
 
@@ -114,7 +122,8 @@ export interface ListNeighborsOptions extends NetnsOptions {
  *
  * `ip neighbour show dev NAME nud STATE`, `ip neighbour show proxy`
  *
- * @throws DumpInterruptedError if the list kept changing while it was read.
+ * @throws NetlinkError ENODEV if there is no such link, DumpInterruptedError if the list kept changing while it was
+ *   read.
  */
 export const listNeighbors = call(
   'listNeighbors',
@@ -148,8 +157,6 @@ export function listNeighborsRequest(
       const of = input.bytes[start];
       if (type !== RTM.NEWNEIGH || (of !== AF_INET && of !== AF_INET6)) return undefined;
       const neighbor = decodeNeighbor(netns, input, start, end);
-      // Kernels without strict checking do not filter by link.
-      if (neighbor.proxy !== proxy || (index !== undefined && neighbor.link !== index)) return undefined;
       return proxy || wanted(neighbor, states) ? neighbor : undefined;
     },
   });

@@ -1,5 +1,4 @@
 /** Forwarding databases: `addFdbEntry`, `appendFdbEntry`, `replaceFdbEntry`, `deleteFdbEntry`, `listFdbEntries`. */
-import { wrongType } from '../../errors.js';
 import {
   makeRequest,
   NLM_F_APPEND,
@@ -12,17 +11,18 @@ import {
 import { dump, request } from '../../netlink/request.js';
 import { type Netns, netnsOf } from '../../netns/netns.js';
 import { call, type Operation } from '../../operation.js';
+import { type DeleteOptions, removal } from '../if-exists.js';
 import { indexOf, type LinkRef, type NetnsOptions, netnsOfLink } from '../link/find.js';
-import { RTM } from '../types.js';
+import { netnsTold } from '../spec.js';
+import { AF_BRIDGE, RTM } from '../types.js';
 import { neighborFamily } from './attributes.js';
-import { AF_BRIDGE, decodeFdbEntry, type FdbEntry, type FdbSpec, fdbRequest, isFdbEntry } from './fdb.js';
+import { decodeFdbEntry, type FdbEntry, type FdbSpec, fdbRequest, isFdbEntry, toFdbSpec } from './fdb.js';
 
 type Change = (typeof RTM)['NEWNEIGH' | 'DELNEIGH'];
 
-function* change(type: Change, flags: number, spec: FdbSpec, options: NetnsOptions): Operation<void> {
-  if (typeof spec !== 'object' || spec === null)
-    throw wrongType('entry', "an object like { mac: '02:00:00:00:00:02', link }", spec);
-  const netns = netnsOfLink(spec.link, spec.netns ?? options.netns);
+function* change(type: Change, flags: number, given: FdbSpec | FdbEntry, options: NetnsOptions): Operation<void> {
+  const spec = toFdbSpec(given);
+  const netns = netnsOfLink(spec.link, netnsTold(spec.netns, options.netns));
   const index = yield* indexOf(netns, spec.link);
   const via = spec.via === undefined ? undefined : yield* indexOf(netns, spec.via, 'via');
   yield* request(netns, fdbRequest(type, flags, spec, index, via));
@@ -33,12 +33,12 @@ function* change(type: Change, flags: number, spec: FdbSpec, options: NetnsOptio
  *
  * `bridge fdb add 02:00:00:00:00:02 dev NAME master static vlan 10`, `bridge fdb add MAC dev VXLAN dst 192.0.2.1`
  *
- * @throws NetlinkError EEXIST if it is there already.
+ * @throws NetlinkError EEXIST if it is there already, ENODEV if there is no such link.
  */
 export const addFdbEntry = call(
   'addFdbEntry',
   { netns: true },
-  (entry: FdbSpec, options: NetnsOptions = {}): Operation<void> =>
+  (entry: FdbSpec | FdbEntry, options: NetnsOptions = {}): Operation<void> =>
     change(RTM.NEWNEIGH, NLM_F_CREATE | NLM_F_EXCL, entry, options),
 );
 
@@ -46,11 +46,13 @@ export const addFdbEntry = call(
  * Adds one more remote endpoint for a MAC on a VXLAN: `00:00:00:00:00:00` so gets a list to flood to.
  *
  * `bridge fdb append 00:00:00:00:00:00 dev VXLAN dst 192.0.2.1`
+ *
+ * @throws NetlinkError ENODEV if there is no such link, EOPNOTSUPP or EINVAL if its table takes no such entry.
  */
 export const appendFdbEntry = call(
   'appendFdbEntry',
   { netns: true },
-  (entry: FdbSpec, options: NetnsOptions = {}): Operation<void> =>
+  (entry: FdbSpec | FdbEntry, options: NetnsOptions = {}): Operation<void> =>
     change(RTM.NEWNEIGH, NLM_F_CREATE | NLM_F_APPEND, entry, options),
 );
 
@@ -58,11 +60,13 @@ export const appendFdbEntry = call(
  * Adds a forwarding entry, or changes the one that is there.
  *
  * `bridge fdb replace 02:00:00:00:00:02 dev NAME master`
+ *
+ * @throws NetlinkError ENODEV if there is no such link, EOPNOTSUPP or EINVAL if its table takes no such entry.
  */
 export const replaceFdbEntry = call(
   'replaceFdbEntry',
   { netns: true },
-  (entry: FdbSpec, options: NetnsOptions = {}): Operation<void> =>
+  (entry: FdbSpec | FdbEntry, options: NetnsOptions = {}): Operation<void> =>
     change(RTM.NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, entry, options),
 );
 
@@ -71,12 +75,13 @@ export const replaceFdbEntry = call(
  *
  * `bridge fdb delete 02:00:00:00:00:02 dev NAME master`
  *
- * @throws NetlinkError ENOENT if there is none.
+ * @throws NetlinkError ENOENT if there is none, ENODEV if there is no such link; neither with `ifExists`.
  */
 export const deleteFdbEntry = call(
   'deleteFdbEntry',
-  { netns: true },
-  (entry: FdbSpec, options: NetnsOptions = {}): Operation<void> => change(RTM.DELNEIGH, 0, entry, options),
+  { netns: true, ifExists: true },
+  (entry: FdbSpec | FdbEntry, options: DeleteOptions = {}): Operation<void> =>
+    removal(change(RTM.DELNEIGH, 0, entry, options), options),
 );
 
 export interface ListFdbEntriesOptions extends NetnsOptions {
@@ -91,7 +96,8 @@ export interface ListFdbEntriesOptions extends NetnsOptions {
  *
  * `bridge fdb show brport NAME br BRIDGE`
  *
- * @throws DumpInterruptedError if the list kept changing while it was read.
+ * @throws NetlinkError ENODEV if there is no such link, DumpInterruptedError if the list kept changing while it was
+ *   read.
  */
 export const listFdbEntries = call(
   'listFdbEntries',
@@ -121,10 +127,7 @@ export function listFdbEntriesRequest(
     flags: NLM_F_DUMP,
     header: { family: AF_BRIDGE, index: index ?? 0 },
     attributes: { master: bridge },
-    decode: (input, start, end, type) => {
-      if (!isFdbEntry(input, start, type)) return undefined;
-      const entry = decodeFdbEntry(netns, input, start, end);
-      return index === undefined || entry.link === index ? entry : undefined;
-    },
+    decode: (input, start, end, type) =>
+      isFdbEntry(input, start, type) ? decodeFdbEntry(netns, input, start, end) : undefined,
   });
 }

@@ -1,15 +1,14 @@
 /** An entry of a forwarding database (bridge, VXLAN, macvlan): what users say and see, and the request. Pure. */
-import { invalidValue } from '../../errors.js';
+import { invalidValue, wrongType } from '../../errors.js';
 import type { ByteReader } from '../../netlink/bytes.js';
 import { makeRequest, type Request } from '../../netlink/message.js';
 import type { Netns } from '../../netns/netns.js';
 import { flagBits, flagNames } from '../flags.js';
 import type { LinkRef } from '../link/find.js';
-import { RTM } from '../types.js';
+import { snapshot } from '../snapshot.js';
+import { checkFields } from '../spec.js';
+import { AF_BRIDGE, RTM } from '../types.js';
 import { NTF, NUD, ndmsg, neighborAttributes, neighborFamily } from './attributes.js';
-
-/** AF_BRIDGE: neighbours of this family are forwarding entries. */
-export const AF_BRIDGE = 7;
 
 const FLAGS = {
   use: NTF.use,
@@ -19,7 +18,7 @@ const FLAGS = {
   router: NTF.router,
 } as const;
 
-/** By the words of `bridge fdb`; `offloaded` is the kernel's to tell. */
+/** Spelt as `bridge fdb` spells them; `offloaded` is the kernel's to tell. */
 export type FdbFlag = keyof typeof FLAGS;
 
 // bridge(8), fdb.c: fdb_modify.
@@ -64,13 +63,16 @@ export interface FdbSpec {
   readonly netns?: Netns | undefined;
 }
 
-/** A forwarding entry as the kernel tells it: plain and frozen. */
+/** A forwarding entry as the kernel tells it: plain and frozen. It can be given back to the calls that change entries. */
 export interface FdbEntry {
   readonly netns: Netns;
   /** Index of the port or the VXLAN. */
   readonly link: number;
   readonly mac: string;
+  /** It is in the link's own table (VXLAN, macvlan, hardware). */
   readonly self: boolean;
+  /** It is in the table of the bridge that the link is a port of. */
+  readonly master: boolean;
   /** Index of the bridge whose table it is in. Absent for entries of the link's own table. */
   readonly bridge?: number;
   readonly state: FdbState | 'stale';
@@ -87,6 +89,37 @@ export interface FdbEntry {
   /** Milliseconds since it was used and changed. */
   readonly used?: number;
   readonly updated?: number;
+}
+
+const FIELDS = {
+  mac: true,
+  link: true,
+  self: true,
+  master: true,
+  state: true,
+  vlan: true,
+  dst: true,
+  port: true,
+  vni: true,
+  sourceVni: true,
+  via: true,
+  nexthopId: true,
+  flags: true,
+  protocol: true,
+  netns: true,
+  // Of those that were listed.
+  bridge: true,
+  used: true,
+  updated: true,
+} as const satisfies Record<keyof FdbSpec | keyof FdbEntry, true>;
+
+/** What users say of a forwarding entry, as a spec. */
+export function toFdbSpec(given: FdbSpec | FdbEntry): FdbSpec {
+  if (typeof given !== 'object' || given === null)
+    throw wrongType('entry', "an object like { mac: '02:00:00:00:00:02', link }", given);
+  checkFields(given, FIELDS, 'a forwarding entry');
+  // Of a listed entry, which has an age: the dynamic ones go stale.
+  return given.state === 'stale' && 'used' in given ? { ...given, state: 'dynamic' } : (given as FdbSpec);
 }
 
 /** A NEWNEIGH or DELNEIGH for one entry; `index` and `via` are those of `spec.link` and `spec.via`. */
@@ -115,11 +148,13 @@ export function fdbRequest(
 export function decodeFdbEntry(netns: Netns, input: ByteReader, start: number, end: number): FdbEntry {
   const header = ndmsg.decode(input, start, Math.min(end, start + ndmsg.size));
   const a = neighborAttributes.decode(input, start + ndmsg.size, end);
-  const decoded: Record<string, unknown> = {
+  return snapshot<FdbEntry>({
     netns,
     link: header.index,
     mac: a.mac ?? '',
     self: (header.flags & NTF.self) !== 0,
+    // A bridge is no port of itself: what it keeps for itself is its own.
+    master: a.master !== undefined && a.master !== header.index,
     bridge: a.master,
     state: stateOf(header.state),
     vlan: a.vlan,
@@ -133,9 +168,7 @@ export function decodeFdbEntry(netns: Netns, input: ByteReader, start: number, e
     protocol: a.protocol || undefined,
     used: a.cacheInfo?.used === undefined ? undefined : a.cacheInfo.used * 10,
     updated: a.cacheInfo?.updated === undefined ? undefined : a.cacheInfo.updated * 10,
-  };
-  for (const field in decoded) if (decoded[field] === undefined) delete decoded[field];
-  return Object.freeze(decoded) as unknown as FdbEntry;
+  });
 }
 
 // bridge(8), fdb.c: state_n2a.

@@ -1,11 +1,13 @@
 /** A neighbour: what users say, what they see, and the request in between. Pure. */
-import { AF_INET, AF_INET6, parseIp } from '../../addressing/ip.js';
-import { invalidValue } from '../../errors.js';
+import { AF_INET6, familyOf, parseIp } from '../../addressing/ip.js';
+import { invalidValue, wrongType } from '../../errors.js';
 import type { ByteReader } from '../../netlink/bytes.js';
 import { makeRequest, type Request } from '../../netlink/message.js';
 import type { Netns } from '../../netns/netns.js';
 import { flagBits, flagNames } from '../flags.js';
 import type { LinkRef } from '../link/find.js';
+import { snapshot } from '../snapshot.js';
+import { checkFields } from '../spec.js';
 import { RTM } from '../types.js';
 import { MANAGED, NTF, NUD, ndmsg, neighborAttributes, neighborFamily } from './attributes.js';
 
@@ -19,7 +21,8 @@ const ALL_FLAGS = { ...FLAGS, managed: MANAGED << EXTENDED } as const;
 
 /**
  * `router`: it is an IPv6 router. `extern_learn`: a control plane vouches for it, so it does not age.
- * `use`: resolve it now. `managed`: keep it resolved. `offloaded` is the kernel's to tell.
+ * `use`: resolve it now. `managed`: keep it resolved. `offloaded` is the kernel's to tell. All are spelt as
+ * `ip neighbour` spells them.
  */
 export type NeighborFlag = keyof typeof ALL_FLAGS;
 
@@ -45,7 +48,7 @@ export interface NeighborSpec extends NeighborKey {
   readonly protocol?: number | undefined;
 }
 
-/** A neighbour as the kernel tells it: plain and frozen. */
+/** A neighbour as the kernel tells it: plain and frozen. It can be given back to the calls that change neighbours. */
 export interface Neighbor {
   readonly netns: Netns;
   /** Index of its link. */
@@ -63,6 +66,30 @@ export interface Neighbor {
   readonly updated?: number;
   /** Probes sent without an answer. */
   readonly probes?: number;
+}
+
+const FIELDS = {
+  address: true,
+  link: true,
+  proxy: true,
+  netns: true,
+  mac: true,
+  state: true,
+  flags: true,
+  protocol: true,
+  // Of those that were listed.
+  family: true,
+  used: true,
+  confirmed: true,
+  updated: true,
+  probes: true,
+} as const satisfies Record<keyof NeighborSpec | keyof Neighbor, true>;
+
+/** Refuses what is no neighbour. */
+export function checkNeighbor(neighbor: unknown): asserts neighbor is NeighborSpec {
+  if (typeof neighbor !== 'object' || neighbor === null)
+    throw wrongType('neighbor', "an object like { address: '10.0.0.2', link }", neighbor);
+  checkFields(neighbor, FIELDS, 'a neighbour');
 }
 
 const REQUESTS = {
@@ -86,7 +113,7 @@ export function neighborRequest(
     name: REQUESTS[type],
     flags,
     header: {
-      family: parseIp(address, 'address').length === 4 ? AF_INET : AF_INET6,
+      family: familyOf(parseIp(address, 'address')),
       index,
       state: state === undefined ? (get ? NUD.none : NUD.permanent) : stateNumber(state),
       flags: (bits & 0xff) | (proxy ? NTF.proxy : 0),
@@ -122,7 +149,7 @@ export function decodeNeighbor(netns: Netns, input: ByteReader, start: number, e
     probes,
     extendedFlags = 0,
   } = neighborAttributes.decode(input, start + ndmsg.size, end);
-  const decoded: Record<string, unknown> = {
+  return snapshot<Neighbor>({
     netns,
     link: header.index,
     family: header.family === AF_INET6 ? 'inet6' : 'inet',
@@ -137,7 +164,5 @@ export function decodeNeighbor(netns: Netns, input: ByteReader, start: number, e
     confirmed: age(cacheInfo?.confirmed),
     updated: age(cacheInfo?.updated),
     probes,
-  };
-  for (const field in decoded) if (decoded[field] === undefined) delete decoded[field];
-  return Object.freeze(decoded) as unknown as Neighbor;
+  });
 }
