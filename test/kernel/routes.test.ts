@@ -146,6 +146,28 @@ describeKernel('routes', () => {
     await expect(deleteRoute({ to: '10.2.0.0/16', netns })).rejects.toMatchObject({ code: 'ESRCH' });
   });
 
+  test('with ifExists, what is not there need not be removed', async () => {
+    await addRoute({ to: '10.2.0.0/16', link: a });
+    await deleteRoute({ to: '10.2.0.0/16', link: a }, { ifExists: true });
+    expect(await listRoutes({ netns, to: '10.2.0.0/16' })).toEqual([]);
+    await deleteRoute({ to: '10.2.0.0/16', link: a }, { ifExists: true });
+    await deleteRoute({ to: '2001:db8:2::/48', netns, table: 4711 }, { ifExists: true });
+    await deleteRoute({ to: '10.2.0.0/16', link: 'none', netns }, { ifExists: true });
+    await deleteRoute({ to: '10.2.0.0/16', link: 4711, netns }, { ifExists: true });
+    await expect(deleteRoute({ to: '10.2.0.0/16', link: 'none', netns })).rejects.toMatchObject({ code: 'ENODEV' });
+  });
+
+  test('two namespaces for one route are refused', async () => {
+    const other = await createNetns();
+    for (const call of [addRoute, replaceRoute, deleteRoute]) {
+      await expect(call({ to: '10.2.0.0/16', link: 'va', netns }, { netns: other })).rejects.toMatchObject({
+        code: 'ERR_INVALID_ARG_VALUE',
+        message: `${call.name}: options.netns ${other.id} is not the namespace of the spec (${netns.id})`,
+      });
+    }
+    other.close();
+  });
+
   test('routes are listed of the main table, of both families, or as filtered', async () => {
     await Promise.all([
       addRoute({ to: '10.2.0.0/16', link: a, protocol: 'static' }),

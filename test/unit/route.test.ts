@@ -4,6 +4,7 @@ import { ByteReader, ByteWriter } from '../../lib/netlink/bytes.js';
 import { type Request, writeMessage } from '../../lib/netlink/message.js';
 import type { Netns } from '../../lib/netns/netns.js';
 import { routeAttributes } from '../../lib/rtnetlink/route/attributes.js';
+import { addRoute, deleteRoute, replaceRoute } from '../../lib/rtnetlink/route/calls.js';
 import {
   type GetRouteOptions,
   getRouteRequest,
@@ -11,7 +12,12 @@ import {
   listRoutesRequest,
 } from '../../lib/rtnetlink/route/find.js';
 import { decodeRoute } from '../../lib/rtnetlink/route/route.js';
-import { type RouteSpec, routeRequest } from '../../lib/rtnetlink/route/spec.js';
+import {
+  type Encapsulation,
+  type RouteSpec,
+  routeRequest,
+  type WeightedNexthop,
+} from '../../lib/rtnetlink/route/spec.js';
 import { RTM } from '../../lib/rtnetlink/types.js';
 
 const netns = {} as Netns;
@@ -240,6 +246,18 @@ const refused: [RouteSpec, string, string][] = [
   [{ nexthops: [{ via: '10.0.0.1', weight: 257 }] }, 'ERR_OUT_OF_RANGE', 'nexthops[0].weight 257'],
   [{ nexthops: [{ via: '10.0.0.x' }] }, 'ERR_INVALID_ARG_VALUE', 'nexthops[0].via "10.0.0.x"'],
   [{ expires: -1 }, 'ERR_OUT_OF_RANGE', 'expires'],
+  [{ expires: '1 s' as unknown as number }, 'ERR_INVALID_ARG_TYPE', 'expires must be a number of milliseconds'],
+  [{ mtuu: 1400 } as RouteSpec, 'ERR_INVALID_ARG_VALUE', 'mtuu 1400 is no option of a route'],
+  [
+    { nexthops: [{ via: '10.0.0.1', wait: 2 } as WeightedNexthop] },
+    'ERR_INVALID_ARG_VALUE',
+    'nexthops[0].wait 2 is no option of a nexthop',
+  ],
+  [
+    { encap: { type: 'mpls', date: 2 } as unknown as Encapsulation },
+    'ERR_INVALID_ARG_VALUE',
+    'encap.date 2 is no option of an encapsulation',
+  ],
   [{ gateway: '10.0.0.1' } as RouteSpec, 'ERR_INVALID_ARG_VALUE', 'gateway "10.0.0.1" is no option of a route'],
 ];
 test.each(refused)('%j is refused', (spec, code, message) => {
@@ -259,6 +277,17 @@ test.each(refused)('%j is refused', (spec, code, message) => {
   }
   expect(caught).toMatchObject({ code, message: expect.stringContaining(message) });
   expect(out.length).toBe(0);
+});
+
+test.each([null, undefined, 7, 'default'])('%j is no route', (nothing) => {
+  for (const call of [addRoute, replaceRoute, deleteRoute]) {
+    expect(() => call.sync(nothing as unknown as RouteSpec)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_INVALID_ARG_TYPE',
+        message: expect.stringContaining(`${call.name}: route must be an object`),
+      }),
+    );
+  }
 });
 
 test('a route is told as plain data', () => {

@@ -6,6 +6,7 @@ import { align4, LITTLE_ENDIAN } from '../../netlink/bytes.js';
 import { be16, bool8, bytes, type Codec, checkInteger, ip, s32, u8, u16, u32 } from '../../netlink/codec.js';
 import { family } from '../../netlink/message.js';
 import { struct } from '../../netlink/struct.js';
+import { seconds } from '../time.js';
 import { metricAttributes } from './metrics.js';
 
 export const rtmsg = struct(12, {
@@ -137,7 +138,7 @@ export const routeAttributes = attributes({
   table: [15, 'RTA_TABLE', u32],
   mark: [16, 'RTA_MARK', u32],
   pref: [20, 'RTA_PREF', u8],
-  expires: [23, 'RTA_EXPIRES', u32],
+  expires: [23, 'RTA_EXPIRES', seconds],
   uid: [25, 'RTA_UID', u32],
   ttlPropagate: [26, 'RTA_TTL_PROPAGATE', bool8],
   ipProtocol: [27, 'RTA_IP_PROTO', u8],

@@ -4,7 +4,9 @@ import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from '../../netlink/message.j
 import { send } from '../../netlink/request.js';
 import { type Netns, netnsOf } from '../../netns/netns.js';
 import { call, type Operation } from '../../operation.js';
+import { type DeleteOptions, removal } from '../if-exists.js';
 import { indexOf, type NetnsOptions, netnsOfLink } from '../link/find.js';
+import { netnsTold } from '../spec.js';
 import { RTM } from '../types.js';
 import { type RouteSpec, routeRequest, type WeightedNexthop } from './spec.js';
 
@@ -32,7 +34,7 @@ function* changeByLookup(type: Change, flags: number, spec: RouteSpec, netns: Ne
 }
 
 function netnsOfRoute({ link, netns, nexthops }: RouteSpec, options: NetnsOptions): Netns {
-  const told = netns ?? options.netns;
+  const told = netnsTold(netns, options.netns);
   if (link !== undefined) return netnsOfLink(link, told);
   if (told === undefined && Array.isArray(nexthops)) {
     for (const nexthop of nexthops as WeightedNexthop[]) {
@@ -59,7 +61,7 @@ function* indicesOf(netns: Netns, nexthops: readonly WeightedNexthop[]): Operati
  * `ip route add 10.1.0.0/16 via 10.0.0.1 dev NAME metric N table T`
  *
  * @throws NetlinkError EEXIST if the table has a route to that destination with that metric; ENETUNREACH if
- *   no link reaches the gateway.
+ *   no link reaches the gateway; ENODEV if there is no such link.
  */
 export const addRoute = call(
   'addRoute',
@@ -72,6 +74,8 @@ export const addRoute = call(
  * Adds a route, or puts it in the place of the one with that destination, metric and table.
  *
  * `ip route replace 10.1.0.0/16 via 10.0.0.1`
+ *
+ * @throws NetlinkError ENETUNREACH if no link reaches the gateway, ENODEV if there is no such link.
  */
 export const replaceRoute = call(
   'replaceRoute',
@@ -85,10 +89,11 @@ export const replaceRoute = call(
  *
  * `ip route delete 10.1.0.0/16 via 10.0.0.1`
  *
- * @throws NetlinkError ESRCH if there is none.
+ * @throws NetlinkError ESRCH if there is none, ENODEV if there is no link of that name; neither with `ifExists`.
  */
 export const deleteRoute = call(
   'deleteRoute',
-  { netns: true },
-  (route: RouteSpec, options: NetnsOptions = {}): Operation<void> => change(RTM.DELROUTE, 0, route, options),
+  { netns: true, ifExists: true },
+  (route: RouteSpec, options: DeleteOptions = {}): Operation<void> =>
+    removal(change(RTM.DELROUTE, 0, route, options), options),
 );

@@ -1,5 +1,5 @@
 /** Finding routes: `listRoutes`, `getRoute`. */
-import { AF_INET, AF_INET6, type IpFamily, parseIp } from '../../addressing/ip.js';
+import { AF_INET, AF_INET6, familyNumber, familyOf, parseIp } from '../../addressing/ip.js';
 import { invalidValue, NetlinkError } from '../../errors.js';
 import { makeRequest, NLM_F_DUMP, type Request } from '../../netlink/message.js';
 import { dump, request } from '../../netlink/request.js';
@@ -17,7 +17,7 @@ import {
   routeTypes,
 } from './names.js';
 import { decodeRoute, destinationText, type Route } from './route.js';
-import { destination, familyNumber } from './spec.js';
+import { destination } from './spec.js';
 
 /** RTM_F_* (linux/rtnetlink.h). */
 const CLONED = 0x200;
@@ -45,7 +45,8 @@ export interface ListRoutesOptions extends NetnsOptions {
  *
  * `ip route show table T dev NAME proto P type TYPE`
  *
- * @throws DumpInterruptedError if the list kept changing while it was read.
+ * @throws NetlinkError ENODEV if there is no such link, DumpInterruptedError if the list kept changing while it was
+ *   read.
  */
 export const listRoutes = call(
   'listRoutes',
@@ -73,17 +74,7 @@ export function listRoutesRequest(netns: Netns, options: ListRoutesOptions, inde
   const table = options.table === 'all' ? undefined : routeTables.number(options.table ?? 'main', 'table');
   const protocol = options.protocol === undefined ? 0 : routeProtocols.number(options.protocol, 'protocol');
   const type = options.type === undefined ? 0 : routeTypes.number(options.type, 'type');
-  const wanted = filter(
-    table === undefined ? undefined : routeTables.name(table),
-    index,
-    protocol === 0 ? undefined : routeProtocols.name(protocol),
-    options.type,
-    options.to === undefined
-      ? undefined
-      : prefix === undefined
-        ? 'default'
-        : destinationText(prefix.bytes, prefix.length),
-  );
+  const to = options.to === undefined ? undefined : destinationText(prefix);
   return makeRequest(routeFamily, {
     type: RTM.GETROUTE,
     name: 'RTM_GETROUTE',
@@ -96,26 +87,9 @@ export function listRoutesRequest(netns: Netns, options: ListRoutesOptions, inde
       const of = input.bytes[start];
       if (of !== family && (family !== undefined || (of !== AF_INET && of !== AF_INET6))) return undefined;
       const route = decodeRoute(netns, input, start, end);
-      if (route === undefined || route.flags.includes('cloned') !== (options.cached === true)) return undefined;
-      return wanted(route) ? route : undefined;
+      return to === undefined || route?.to === to ? route : undefined;
     },
   });
-}
-
-// What old kernels do not filter is filtered here.
-function filter(
-  table: RouteTable | undefined,
-  link: number | undefined,
-  protocol: RouteProtocol | undefined,
-  type: RouteType | undefined,
-  to: string | undefined,
-): (route: Route) => boolean {
-  return (route) =>
-    (table === undefined || route.table === table) &&
-    (link === undefined || route.link === link || route.nexthops?.some((path) => path.link === link) === true) &&
-    (protocol === undefined || route.protocol === protocol) &&
-    (type === undefined || route.type === type) &&
-    (to === undefined || route.to === to);
 }
 
 export interface GetRouteOptions extends NetnsOptions {
@@ -184,8 +158,8 @@ export function getRouteRequest(
   oif: number | undefined,
 ): Request<Route> {
   const { from, mark, tos, uid, ipProtocol, sport, dport, fibMatch } = options;
-  const family = familyOfIp(to, 'destination');
-  if (from !== undefined && familyOfIp(from, 'from') !== family)
+  const family = familyOf(parseIp(to, 'destination'));
+  if (from !== undefined && familyOf(parseIp(from, 'from')) !== family)
     throw invalidValue('from', from, `is of another family than ${to}`);
   const whole = family === AF_INET ? 32 : 128;
   return makeRequest(routeFamily, {
@@ -203,5 +177,3 @@ export function getRouteRequest(
     decode: (input, start, end, type) => (type === RTM.NEWROUTE ? decodeRoute(netns, input, start, end) : undefined),
   });
 }
-
-const familyOfIp = (text: string, field: string): IpFamily => (parseIp(text, field).length === 4 ? AF_INET : AF_INET6);

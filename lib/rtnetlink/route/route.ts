@@ -1,5 +1,5 @@
 /** A route as the kernel tells it. Pure. */
-import { AF_INET6, formatIp } from '../../addressing/ip.js';
+import { AF_INET6, formatIp, type Prefix } from '../../addressing/ip.js';
 import type { ByteReader } from '../../netlink/bytes.js';
 import { LITTLE_ENDIAN } from '../../netlink/bytes.js';
 import type { Netns } from '../../netns/netns.js';
@@ -116,6 +116,6 @@ function nexthopOf({ flags, hops, index, attributes: a }: RawNexthop): RouteNext
   return nexthop;
 }
 
-/** The text that {@link Route.to} has for a prefix. */
-export const destinationText = (bytes: Uint8Array, length: number): string =>
-  length === 0 ? 'default' : `${formatIp(bytes)}/${length}`;
+/** The text that {@link Route.to} has for a prefix; undefined is the default route. */
+export const destinationText = (prefix: Prefix | undefined): string =>
+  prefix === undefined || prefix.length === 0 ? 'default' : `${formatIp(prefix.bytes)}/${prefix.length}`;

@@ -1,6 +1,15 @@
 /** What users say of a route, and the request that says it to the kernel. Pure. */
-import { AF_INET, AF_INET6, formatIp, type IpFamily, type Prefix, parsePrefix } from '../../addressing/ip.js';
-import { type ErrorContext, invalidValue, outOfRange, wrongType } from '../../errors.js';
+import {
+  AF_INET,
+  AF_INET6,
+  familyNumber,
+  formatIp,
+  type IpFamily,
+  isNetworkAddress,
+  type Prefix,
+  parsePrefix,
+} from '../../addressing/ip.js';
+import { type ErrorContext, invalidValue, wrongType } from '../../errors.js';
 import { writeAttribute } from '../../netlink/attributes.js';
 import { type ByteWriter, LITTLE_ENDIAN } from '../../netlink/bytes.js';
 import { bytes, checkInteger } from '../../netlink/codec.js';
@@ -9,9 +18,10 @@ import type { Netns } from '../../netns/netns.js';
 import { flagBits } from '../flags.js';
 import type { LinkRef } from '../link/find.js';
 import { type Scope, scopeNumber } from '../scope.js';
+import { checkFields } from '../spec.js';
 import { RTM } from '../types.js';
 import { type RawNexthop, RTMSG, routeAttributes, routeFamily } from './attributes.js';
-import { metricAttributes, type RouteMetrics } from './metrics.js';
+import { METRIC_FIELDS, type RouteMetrics } from './metrics.js';
 import {
   type EncapsulationType,
   encapsulations,
@@ -54,7 +64,7 @@ export interface Nexthop {
   readonly via?: string | undefined;
   /** The link to leave by. The kernel finds it by `via` if absent. */
   readonly link?: LinkRef | undefined;
-  /** `onlink`: the gateway is reachable on the link though no route says so. Others are ignored. */
+  /** `onlink`: the gateway is reachable on the link though no route says so. Others are passed over. */
   readonly flags?: readonly RouteFlag[] | undefined;
   /** RTA_FLOW: realms, as SOURCE << 16 | DESTINATION. */
   readonly realm?: number | undefined;
@@ -104,12 +114,35 @@ export interface RouteSpec extends Nexthop, RouteMetrics {
   readonly netns?: Netns | undefined;
 }
 
-const FIELDS: ReadonlySet<string> = new Set<keyof RouteSpec>([
-  ...['to', 'family', 'type', 'table', 'metric', 'source', 'from', 'protocol', 'scope', 'tos'],
-  ...['nexthops', 'nexthopId', 'pref', 'expires', 'ttlPropagate', 'netns'],
-  ...['via', 'link', 'flags', 'realm', 'encap'],
-] as (keyof RouteSpec)[]);
-const NEXTHOP_FIELDS: ReadonlySet<string> = new Set(['via', 'link', 'flags', 'realm', 'encap', 'weight']);
+const ENCAPSULATION_FIELDS = { type: true, data: true } as const satisfies Record<keyof Encapsulation, true>;
+const PATH_FIELDS = {
+  via: true,
+  link: true,
+  flags: true,
+  realm: true,
+  encap: true,
+} as const satisfies Record<keyof Nexthop, true>;
+const NEXTHOP_FIELDS = { ...PATH_FIELDS, weight: true } as const satisfies Record<keyof WeightedNexthop, true>;
+const FIELDS = {
+  to: true,
+  family: true,
+  type: true,
+  table: true,
+  metric: true,
+  source: true,
+  from: true,
+  protocol: true,
+  scope: true,
+  tos: true,
+  nexthops: true,
+  nexthopId: true,
+  pref: true,
+  expires: true,
+  ttlPropagate: true,
+  netns: true,
+  ...PATH_FIELDS,
+  ...METRIC_FIELDS,
+} as const satisfies Record<keyof RouteSpec, true>;
 
 type Change = (typeof RTM)['NEWROUTE' | 'DELROUTE'];
 type Values = Parameters<typeof routeAttributes.encode>[1];
@@ -166,7 +199,7 @@ class RouteRequest implements Request {
   encode(out: ByteWriter): void {
     const spec = this.#spec;
     const change = this.type;
-    const metrics = checkFields(spec);
+    checkFields(spec, FIELDS, 'a route');
     const to = destination(spec.to, 'to');
     const from = destination(spec.from, 'from');
     const family = familyOfRoute(spec, to, from);
@@ -191,11 +224,12 @@ class RouteRequest implements Request {
     if (table >= 256) values.table = table;
     if (spec.metric !== undefined) values.metric = spec.metric;
     if (spec.source !== undefined) values.source = spec.source;
+    const metrics = metricsOf(spec);
     if (metrics !== undefined) values.metrics = metrics;
     if (spec.nexthops !== undefined) values.nexthops = nexthopsOf(spec.nexthops, this.#nexthopIndices, family);
     if (spec.nexthopId !== undefined) values.nexthopId = spec.nexthopId;
     if (spec.pref !== undefined) values.pref = routePreferences.number(spec.pref, 'pref');
-    if (spec.expires !== undefined) values.expires = secondsOf(spec.expires);
+    if (spec.expires !== undefined) values.expires = spec.expires;
     if (spec.ttlPropagate !== undefined) values.ttlPropagate = spec.ttlPropagate;
     routeAttributes.encode(out, values, '');
   }
@@ -204,13 +238,11 @@ class RouteRequest implements Request {
 const TO = routeAttributes.entries.to[0];
 const FROM = routeAttributes.entries.from[0];
 
-// A word that is no field would otherwise be a route to somewhere else.
-function checkFields(spec: RouteSpec): Values['metrics'] {
+function metricsOf(spec: RouteSpec): Values['metrics'] {
   let metrics: Record<string, unknown> | undefined;
   for (const name in spec) {
-    if (FIELDS.has(name)) continue;
+    if (METRIC_FIELDS[name as keyof RouteMetrics] !== true) continue;
     const value: unknown = spec[name as keyof RouteSpec];
-    if (!metricAttributes.has(name)) throw invalidValue(name, value, 'is no option of a route');
     if (value !== undefined) (metrics ??= {})[name] = value;
   }
   return metrics as Values['metrics'];
@@ -221,7 +253,7 @@ export function destination(text: string | undefined, field: string): Prefix | u
   if (text === undefined || text === 'default') return undefined;
   const prefix = parsePrefix(text, field);
   // The kernel refuses such IPv4 routes without naming the field, and masks IPv6 ones.
-  if (prefix.family === AF_INET && prefix.length < 32 && hasHostBits(prefix)) {
+  if (prefix.family === AF_INET && !isNetworkAddress(prefix)) {
     const network = prefix.bytes.map((byte, i) => byte & (0xff00 >> Math.min(8, Math.max(0, prefix.length - i * 8))));
     throw invalidValue(
       field,
@@ -232,18 +264,7 @@ export function destination(text: string | undefined, field: string): Prefix | u
   return prefix;
 }
 
-function hasHostBits({ bytes: b, length }: Prefix): boolean {
-  const address = ((b[0] as number) << 24) | ((b[1] as number) << 16) | ((b[2] as number) << 8) | (b[3] as number);
-  return (address & (0xffffffff >>> length)) !== 0;
-}
-
 const familyOfText = (text: string): IpFamily => (text.includes(':') ? AF_INET6 : AF_INET);
-
-export function familyNumber(family: string, field = 'family'): IpFamily {
-  if (family === 'inet') return AF_INET;
-  if (family === 'inet6') return AF_INET6;
-  throw invalidValue(field, family, 'is none of inet, inet6');
-}
 
 function familyOfRoute(spec: RouteSpec, to: Prefix | undefined, from: Prefix | undefined): IpFamily {
   const told = spec.family === undefined ? undefined : familyNumber(spec.family);
@@ -328,6 +349,7 @@ function pathOf({ via, realm, encap }: Nexthop, family: IpFamily): RawNexthop['a
   if (realm !== undefined) values.realm = realm;
   if (encap !== undefined) {
     if (typeof encap !== 'object' || encap === null) throw wrongType('encap', 'an object', encap);
+    checkFields(encap, ENCAPSULATION_FIELDS, 'an encapsulation', 'encap.');
     values.encapType = encapsulations.number(encap.type, 'encap.type');
     values.encap = encap.data;
   }
@@ -340,19 +362,9 @@ function nexthopsOf(
   family: IpFamily,
 ): RawNexthop[] {
   return nexthops.map((nexthop, i) => {
-    for (const name in nexthop) {
-      if (NEXTHOP_FIELDS.has(name)) continue;
-      throw invalidValue(`nexthops[${i}].${name}`, nexthop[name as keyof Nexthop], 'is no option of a nexthop');
-    }
+    checkFields(nexthop, NEXTHOP_FIELDS, 'a nexthop', `nexthops[${i}].`);
     const { weight = 1 } = nexthop;
     checkInteger(weight, 1, 256, `nexthops[${i}].weight`);
     return { flags: flagsOf(nexthop), hops: weight - 1, index: indices[i] ?? 0, attributes: pathOf(nexthop, family) };
   });
-}
-
-function secondsOf(expires: number): number {
-  if (typeof expires !== 'number') throw wrongType('expires', 'a number of milliseconds', expires);
-  const seconds = Math.ceil(expires / 1000);
-  if (!(expires >= 0 && seconds <= 0xffffffff)) throw outOfRange('expires', expires, '0 or more milliseconds');
-  return seconds;
 }
