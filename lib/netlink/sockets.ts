@@ -42,6 +42,9 @@ const giveBuffer = (buffer: ByteReader): void => {
   if (spareBuffers.length < 8) spareBuffers.push(buffer);
 };
 
+// What one synchronous exchange sends: nothing else runs before it has ended.
+const syncOut = new ByteWriter(1024);
+
 /** What sockets need to know of the namespace that they belong to. */
 export interface Place {
   /** Its descriptor, or -1 for the process's own. Throws once the namespace is closed. */
@@ -68,7 +71,6 @@ export class Sockets {
   #closed = false;
 
   #syncSocket: NetlinkSocket | undefined;
-  readonly #syncOut = new ByteWriter(1024);
 
   #asyncSocket: NetlinkSocket | undefined;
   readonly #queue: Batch[] = [];
@@ -90,8 +92,8 @@ export class Sockets {
   exchange(requests: readonly Request<unknown>[]): Reply[] {
     this.#place.descriptor();
     const socket = (this.#syncSocket ??= native.openNetlink(this.#options()));
-    this.#syncOut.rewind(0);
-    const batch = new Batch(this.#reserve(requests.length), this.label, this.#syncOut);
+    syncOut.rewind(0);
+    const batch = new Batch(this.#reserve(requests.length), this.label, syncOut);
     let replies: Reply[] = [];
     batch.add(requests, (settled) => {
       replies = settled;

@@ -21,8 +21,7 @@ export class Netns {
   readonly #shared: boolean;
   #closed = false;
   #holders = 0;
-  /** @internal */
-  readonly sockets: Sockets;
+  readonly #sockets: Sockets;
 
   /** @internal Namespaces come from createNetns, openNetns and currentNetns. */
   constructor(handle: Handle, name?: string, shared = false) {
@@ -30,12 +29,15 @@ export class Netns {
     this.#shared = shared;
     this.id = fstatSync(handle.fd).ino;
     if (name !== undefined) this.name = name;
-    this.sockets = new Sockets({
+    this.#sockets = new Sockets({
       descriptor: () => (shared ? OWN : this.fd),
       label: shared ? undefined : String(name ?? this.id),
     });
-    // What is not plain data does not belong in a listing of the object.
-    Object.defineProperty(this, 'sockets', { enumerable: false });
+  }
+
+  /** @internal */
+  get sockets(): Sockets {
+    return this.#sockets;
   }
 
   /** The descriptor, which other programs and calls may use while the handle is open. */
@@ -66,7 +68,7 @@ export class Netns {
   close(): void {
     if (this.#shared) return;
     this.#closed = true;
-    this.sockets.close();
+    this.#sockets.close();
     if (this.#holders === 0) this.#handle.close();
   }
 

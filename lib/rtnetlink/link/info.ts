@@ -6,7 +6,7 @@ import { attributes, attributesIn, type Decoded, type Entries } from '../../netl
 import type { ByteReader } from '../../netlink/bytes.js';
 import { bytes, type Codec, text } from '../../netlink/codec.js';
 import { bridgePortAttributes } from './bridge-port.js';
-import { kindNamed } from './kind.js';
+import { type KindDefinition, kindNamed } from './kind.js';
 
 const KIND = 1;
 const DATA = 2;
@@ -26,14 +26,6 @@ const outline = attributes({
 
 type Table = Codec<Record<string, unknown>>;
 
-// Users say a kind's options beside the link's own (`createVxlan({ name, vni })`), so errors name them so.
-const slaveTable = (kind: string | undefined): Table | undefined =>
-  kind === 'bridge' ? (bridgePortAttributes.called('bridgePort') as Table) : undefined;
-const dataTable = (kind: string | undefined): Table | undefined => {
-  const definition = kind === undefined ? undefined : kindNamed(kind);
-  return definition && (definition.data.called('') as Table);
-};
-
 export interface LinkInfo {
   kind?: string | undefined;
   data?: Record<string, unknown> | undefined;
@@ -42,29 +34,42 @@ export interface LinkInfo {
   xstats?: Uint8Array | undefined;
 }
 
-/** The full table for one message: the nests typed by the kinds that the message names. */
-function tableFor(kind: string | undefined, slaveKind: string | undefined) {
+/**
+ * The full table for one message: the nests typed by the kinds that the message names. Users say a kind's
+ * options beside the link's own (`createVxlan({ name, vni })`), so errors name them so.
+ */
+function tableFor(definition: KindDefinition | undefined, isPort: boolean) {
   return attributes({
     ...outline.entries,
-    data: [DATA, 'IFLA_INFO_DATA', dataTable(kind) ?? bytes],
-    slaveData: [SLAVE_DATA, 'IFLA_INFO_SLAVE_DATA', slaveTable(slaveKind) ?? bytes],
+    data: [DATA, 'IFLA_INFO_DATA', (definition?.data.called('') as Table | undefined) ?? bytes],
+    slaveData: [
+      SLAVE_DATA,
+      'IFLA_INFO_SLAVE_DATA',
+      isPort ? (bridgePortAttributes.called('bridgePort') as Table) : bytes,
+    ],
   });
 }
 
-const tables = new Map<string, ReturnType<typeof tableFor>>();
+type FullTable = ReturnType<typeof tableFor>;
 
-function cachedTable(kind: string | undefined, slaveKind: string | undefined): ReturnType<typeof tableFor> {
-  // Only combinations of known kinds are kept: names from the outside must not fill the map.
-  const key = `${dataTable(kind) ? kind : ''}/${slaveTable(slaveKind) ? slaveKind : ''}`;
-  let table = tables.get(key);
+// A table is a hundred objects: made once for each combination of known kinds. Names from the outside must not
+// fill the maps.
+const tables = new Map<KindDefinition | undefined, FullTable>();
+const tablesOfPorts = new Map<KindDefinition | undefined, FullTable>();
+
+function cachedTable(kind: string | undefined, slaveKind: string | undefined): FullTable {
+  const definition = kind === undefined ? undefined : kindNamed(kind);
+  const isPort = slaveKind === 'bridge';
+  const cache = isPort ? tablesOfPorts : tables;
+  let table = cache.get(definition);
   if (table === undefined) {
-    table = tableFor(kind, slaveKind);
-    tables.set(key, table);
+    table = tableFor(definition, isPort);
+    cache.set(definition, table);
   }
   return table;
 }
 
-function tableIn(input: ByteReader, start: number, end: number): ReturnType<typeof tableFor> {
+function tableIn(input: ByteReader, start: number, end: number): FullTable {
   let kind: string | undefined;
   let slaveKind: string | undefined;
   for (const { type, at, to } of attributesIn(input, start, end)) {
