@@ -4,10 +4,12 @@ import { checkInteger } from '../netlink/codec.js';
 import type { Netns } from '../netns/netns.js';
 import type { AddressSpec } from '../rtnetlink/address/address.js';
 import type { LinkRef } from '../rtnetlink/link/find.js';
+import { noOption } from '../rtnetlink/link/kind.js';
 import {
   checkLinkName,
   checkMtu,
   checkUnicastMac,
+  LINK_OPTIONS,
   type LinkOptions,
   type MtuRange,
 } from '../rtnetlink/link/options.js';
@@ -52,34 +54,17 @@ export interface TunSpec extends DeviceOptions, Omit<LinkOptions, EthernetOption
 
 const ETHERNET_OPTIONS: readonly EthernetOption[] = ['mac', 'broadcast', 'bridgePort', 'arp'];
 
-const OPTIONS: ReadonlySet<string> = new Set<keyof TapSpec | 'signal'>([
-  'name',
-  'netns',
-  'addresses',
-  'queues',
-  'persist',
-  'owner',
-  'ownerGroup',
-  'master',
-  'up',
-  'mtu',
-  'mac',
-  'broadcast',
-  'alias',
-  'altNames',
-  'group',
-  'txQueueLength',
-  'promiscuous',
-  'allMulticast',
-  'multicast',
-  'arp',
-  'addrGenMode',
-  'bridgePort',
-  'gsoMaxSize',
-  'gsoMaxSegments',
-  'groMaxSize',
-  'signal',
-]);
+const OPTIONS: object = {
+  ...LINK_OPTIONS,
+  name: true,
+  netns: true,
+  addresses: true,
+  queues: true,
+  persist: true,
+  owner: true,
+  ownerGroup: true,
+  master: true,
+} satisfies Record<keyof TapSpec, true>;
 
 /** tun_net_initialize() in drivers/net/tun.c: MAX_MTU, 65535, less the Ethernet header that a TAP has. */
 const MTU: Readonly<Record<DeviceMode, MtuRange>> = {
@@ -98,7 +83,7 @@ export function checkSpec(mode: DeviceMode, spec: TapSpec): void {
   if (typeof spec !== 'object' || spec === null) throw wrongType('spec', 'an object', spec);
   for (const [option, value] of Object.entries(spec)) {
     if (value === undefined) continue;
-    if (!OPTIONS.has(option)) throw invalidValue(option, value, `is no option of a ${mode.toUpperCase()}`);
+    if (!Object.hasOwn(OPTIONS, option)) throw noOption(option, value, `a ${mode.toUpperCase()}`);
     if (mode === 'tun' && (ETHERNET_OPTIONS as readonly string[]).includes(option)) {
       throw invalidValue(option, value, 'is no option of a TUN, which carries IP packets without a link-layer header');
     }

@@ -9,6 +9,7 @@ import { defineKind } from '../rtnetlink/link/kind.js';
 
 export const tun = defineKind({
   kind: 'tun',
+  madeBy: 'createTun and createTap',
   parent: 'none',
   data: attributes({
     owner: [1, 'IFLA_TUN_OWNER', u32],

@@ -9,7 +9,7 @@ import {
   type Netns,
   type VethSpec,
 } from 'netloom';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { expectNoLeaks } from './leaks.ts';
 import { describeKernel } from './privilege.ts';
 import { failure, seenAddresses, seenNames } from './witness.ts';
@@ -91,6 +91,42 @@ describeKernel('a link that cannot be made leaves nothing behind', () => {
     expect(await failure(createVeth({ name: 'a', netns: near, peer: { name: 'a' } }))).toMatchObject({
       code: 'EEXIST',
     });
+    nothingNew();
+  });
+
+  test('a name that is taken is told of the end that wanted it, and of its namespace', async () => {
+    const told = { code: 'EEXIST', link: 'taken', netns: String(far.id) };
+    expect(await failure(createVeth({ name: 'a', netns: near, peer: { name: 'taken', netns: far } }))).toMatchObject(
+      told,
+    );
+    expect(await failure(createVeth({ name: 'taken', netns: far, peer: { name: 'a', netns: near } }))).toMatchObject(
+      told,
+    );
+    nothingNew();
+  });
+
+  test.each([
+    ['one exchange', () => near],
+    ['two', () => far],
+  ])('what an aborted call made in %s is removed by its index: its name may be of another link', async (_, where) => {
+    const parent = await createVeth({ name: 'a', netns: near, peer: { name: 'b' } });
+    const controller = new AbortController();
+    const removed: unknown[] = [];
+    for (const { sockets } of [near, far]) {
+      const enqueue = sockets.enqueue.bind(sockets);
+      vi.spyOn(sockets, 'enqueue').mockImplementation((requests, settle) => {
+        for (const { name, context } of requests) if (name === 'RTM_DELLINK') removed.push(context?.link);
+        return enqueue(requests, (replies) => {
+          if (requests.some(({ name }) => name === 'RTM_GETLINK')) controller.abort();
+          settle(replies);
+        });
+      });
+    }
+    const made = createMacvlan({ name: 'mv', parent: parent[0], netns: where() }, { signal: controller.signal });
+    expect(await failure(made)).toMatchObject({ name: 'AbortError' });
+    await vi.waitFor(() => expect(removed).toEqual([expect.any(Number)]));
+    vi.restoreAllMocks();
+    await deleteLink(parent[0]);
     nothingNew();
   });
 

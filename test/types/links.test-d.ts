@@ -189,6 +189,10 @@ describe('any link', () => {
     setLink('a', { vlanFiltering: true });
     // @ts-expect-error: options of another kind
     setLink('a', { kind: 'bridge', vni: 1 });
+    // @ts-expect-error: a pair keeps its ends
+    setLink('a', { kind: 'veth', peer: { name: 'b' } });
+    // @ts-expect-error: a link keeps its parent
+    setLink('a', { kind: 'macvlan', parent: 3 });
     // @ts-expect-error: the kernel's to tell
     setLink('a', { bridgePort: { rootId: 'x' } });
     // @ts-expect-error: no such state

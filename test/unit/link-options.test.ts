@@ -13,6 +13,7 @@ import { deleteLink, deleteLinks } from '../../lib/rtnetlink/link/delete.js';
 import { getLink } from '../../lib/rtnetlink/link/find.js';
 import { checkLinkName, flagsOf } from '../../lib/rtnetlink/link/options.js';
 import { setLink } from '../../lib/rtnetlink/link/set.js';
+import '../../lib/packet/tun-kind.js';
 import { recorder } from './vectors/recorder.js';
 
 type Failing = () => unknown;
@@ -212,6 +213,41 @@ describe('a spec', () => {
       'ERR_OUT_OF_RANGE createVeth: peer.mtu 1 is out of range (68 to 65535 bytes)',
     ],
     [
+      'a misspelt option of its peer',
+      () => createVeth.sync(anyhow({ name: 'a', netns, peer: { name: 'b', adresses: ['10.0.0.1/24'] } })),
+      'ERR_INVALID_ARG_VALUE createVeth: peer.adresses an array of 1 is no option of a peer',
+    ],
+    [
+      'a parent of its peer',
+      () => createVeth.sync(anyhow({ name: 'a', netns, peer: { name: 'b', parent: 3 } })),
+      'ERR_INVALID_ARG_VALUE createVeth: peer.parent 3 is no option of a peer',
+    ],
+    [
+      'a kind of its peer',
+      () => createVeth.sync(anyhow({ name: 'a', netns, peer: { name: 'b', kind: 'veth' } })),
+      'ERR_INVALID_ARG_VALUE createVeth: peer.kind "veth" is no option of a peer',
+    ],
+    [
+      'a signal, which is an option of the call',
+      () => createDummy.sync(anyhow({ name: 'a', netns, signal: new AbortController().signal })),
+      'ERR_INVALID_ARG_VALUE createDummy: signal an object (AbortSignal) goes into the options, behind the spec',
+    ],
+    [
+      'a signal of its peer',
+      () => createVeth.sync(anyhow({ name: 'a', netns, peer: { name: 'b', signal: null } })),
+      'ERR_INVALID_ARG_VALUE createVeth: peer.signal null goes into the options, behind the spec',
+    ],
+    [
+      'the kind of what other calls make',
+      () => createLink.sync(anyhow({ kind: 'tun', name: 'a', netns })),
+      'ERR_INVALID_ARG_VALUE createLink: kind "tun" belongs to createTun and createTap',
+    ],
+    [
+      'an unknown kind, upon which those that it can be are named',
+      () => createLink.sync(anyhow({ kind: 'x', name: 'a', netns })),
+      'kind "x" is none of bridge, dummy, ifb, ipvlan, macvlan, macvtap, veth, vlan, vxlan',
+    ],
+    [
       'a peer of what has none',
       () => createDummy.sync(anyhow({ name: 'a', netns, peer: { name: 'b' } })),
       'ERR_INVALID_ARG_VALUE createDummy: peer an object (Object) is no option of a dummy',
@@ -245,6 +281,11 @@ describe('a reference to a link', () => {
       'ERR_INVALID_ARG_TYPE deleteLinks: which[1] must be',
     ],
     [
+      'group 0',
+      () => deleteLinks.sync({ group: 0 }, { netns }),
+      "ERR_INVALID_ARG_VALUE deleteLinks: group 0 is every link's default group",
+    ],
+    [
       'neither a list nor a group',
       () => deleteLinks.sync(anyhow('a')),
       'ERR_INVALID_ARG_TYPE deleteLinks: which must be an array of links, or { group }',
@@ -276,6 +317,16 @@ describe('changes', () => {
       'that the kind does not have',
       () => setLink.sync('d0', anyhow({ kind: 'bridge', vni: 1 }), { netns }),
       'ERR_INVALID_ARG_VALUE setLink: vni 1 is no option of a bridge',
+    ],
+    [
+      'of the other end of a pair',
+      () => setLink.sync('d0', anyhow({ kind: 'veth', peer: { name: 'b' } }), { netns }),
+      'ERR_INVALID_ARG_VALUE setLink: peer an object (Object) is fixed when a link is made',
+    ],
+    [
+      'of the parent',
+      () => setLink.sync('d0', anyhow({ kind: 'macvlan', parent: 3 }), { netns }),
+      'ERR_INVALID_ARG_VALUE setLink: parent 3 is fixed when a link is made',
     ],
     [
       'of a port that it does not have',

@@ -18,6 +18,7 @@ test.each<[mode: 'tun' | 'tap', spec: object, code: string, message: RegExp]>([
   ['tap', { persist: 'yes' }, 'ERR_INVALID_ARG_TYPE', /true or false/],
   ['tap', { owner: -1 }, 'ERR_OUT_OF_RANGE', /owner/],
   ['tap', { ownerGroup: 'users' }, 'ERR_INVALID_ARG_TYPE', /ownerGroup/],
+  ['tap', { signal: null }, 'ERR_INVALID_ARG_VALUE', /signal null goes into the options, behind the spec/],
   ['tap', { adresses: [] }, 'ERR_INVALID_ARG_VALUE', /adresses an array of 0 is no option of a TAP/],
   ['tun', { mac: '02:00:00:00:00:01' }, 'ERR_INVALID_ARG_VALUE', /IP packets without a link-layer header/],
   ['tun', { bridgePort: {} }, 'ERR_INVALID_ARG_VALUE', /no option of a TUN/],

@@ -5,19 +5,20 @@
  * first end's of a pair) and puts each end straight into the namespace where it is wanted. What the kernel
  * does not take there follows in one exchange per end; if that fails, the link is removed again.
  */
-import { inField, invalidValue, wrongType } from '../../errors.js';
+import { inField, invalidValue, NetlinkError, wrongType } from '../../errors.js';
 import type { Reply } from '../../netlink/batch.js';
 import { makeRequest, NLM_F_CREATE, NLM_F_EXCL, type Request } from '../../netlink/message.js';
-import { exchange, request, valuesOf } from '../../netlink/request.js';
+import { exchange, valuesOf } from '../../netlink/request.js';
 import { type Netns, netnsOf } from '../../netns/netns.js';
 import { type CallOptions, call, type Operation, perform } from '../../operation.js';
 import type { AddressSpec } from '../address/address.js';
 import { RTM } from '../types.js';
 import { linkFamily } from './attributes.js';
-import { getLinkRequest, indexOf, type LinkRef, netnsOfLink } from './find.js';
-import { checkRemaining, finishLink, hasValue, type Remaining } from './finish.js';
-import { type KindDefinition, kindNamed, kindNames, type LinkKinds } from './kind.js';
-import type { Link, LinkOf } from './link.js';
+import { deleteRequest } from './delete.js';
+import { getLinkRequest, identifyRequest, indexOf, isGone, type LinkRef, netnsOfLink } from './find.js';
+import { changeLinkRequest, hasValue, type Prepared, prepare, sendAndRead } from './finish.js';
+import { type KindDefinition, type LinkKinds, noOption, requireKind, toData } from './kind.js';
+import { LINK_FLAGS, type Link, type LinkIdentity, type LinkOf } from './link.js';
 import {
   checkLinkName,
   checkMtu,
@@ -25,6 +26,7 @@ import {
   commonAttributes,
   ETHERNET_MTU,
   flagsOf,
+  LINK_OPTIONS,
   type LinkOptions,
 } from './options.js';
 
@@ -76,104 +78,98 @@ export const createOfKind = <K extends keyof LinkKinds>(name: string, kind: K) =
     return link as LinkOf<K>;
   });
 
-// Options that are not part of a kind's own data.
-const COMMON: ReadonlySet<string> = new Set<keyof NewLinkOptions | 'kind' | 'parent' | 'peer' | 'signal'>([
-  'kind',
-  'parent',
-  'peer',
-  'signal',
-  'name',
-  'netns',
-  'addresses',
-  'master',
-  'index',
-  'txQueues',
-  'rxQueues',
-  'up',
-  'mtu',
-  'mac',
-  'broadcast',
-  'alias',
-  'altNames',
-  'group',
-  'txQueueLength',
-  'promiscuous',
-  'allMulticast',
-  'multicast',
-  'arp',
-  'addrGenMode',
-  'bridgePort',
-  'gsoMaxSize',
-  'gsoMaxSegments',
-  'groMaxSize',
-]);
+/** Options that are not part of a kind's own data. */
+const END_OPTIONS: object = {
+  ...LINK_OPTIONS,
+  name: true,
+  netns: true,
+  addresses: true,
+  master: true,
+  index: true,
+  txQueues: true,
+  rxQueues: true,
+} satisfies Record<keyof NewLinkOptions, true>;
 
-interface WithParent {
+interface Spec extends NewLinkOptions {
   readonly parent?: LinkRef | undefined;
-}
-interface WithPeer {
   readonly peer?: NewLinkOptions | undefined;
 }
 
 /** Makes a link, or both ends of a pair. */
-export function* makeLink(kind: string, spec: NewLinkOptions & WithParent & WithPeer): Operation<[Link, ...Link[]]> {
+export function* makeLink(kind: string, spec: Spec): Operation<[Link, ...Link[]]> {
   if (typeof spec !== 'object' || spec === null) throw wrongType('spec', 'an object', spec);
-  const definition = kindNamed(kind);
-  if (!definition) throw invalidValue('kind', kind, `is none of ${kindNames().join(', ')}`);
+  const definition = requireKind(kind);
+  const { parent, peer, name } = spec;
   const data = checkSpec(definition, spec);
-  const rest = remainingOf(spec, false);
-  if (rest) checkRemaining(spec.name, rest);
+  const late = prepareEnd(spec, false);
+  const peerLate = peer && preparePeer(peer);
 
-  const { parent, peer } = spec;
   const roots = parent === undefined ? netnsOf(spec.netns) : netnsOfLink(parent, parentNetns(parent, spec), 'parent');
   const target = spec.netns === undefined ? roots : netnsOf(spec.netns);
   const parentIndex = parent === undefined ? undefined : yield* indexOf(roots, parent, 'parent');
   const master = spec.master === undefined ? undefined : yield* indexOf(target, spec.master, 'master');
   const peerTarget = peer && (peer.netns === undefined ? target : netnsOf(peer.netns, 'peer.netns'));
-  const peerRest = peer && remainingOf(peer, true);
-  if (peerRest) checkPeer(peer.name, peerRest);
   const peerMaster =
     peer?.master === undefined ? undefined : yield* indexOf(peerTarget as Netns, peer.master, 'peer.master');
 
   if (parentIndex !== undefined && definition.parentField !== undefined) data[definition.parentField] = parentIndex;
   if (peer && peerTarget) data['peer'] = endOf(peer, netnsFd(peerTarget, roots), true);
-  const made = makeRequest(linkFamily, {
+  const { header, attributes } = endOf(spec, netnsFd(target, roots), false);
+  const make = makeRequest(linkFamily, {
     type: RTM.NEWLINK,
     name: 'RTM_NEWLINK',
     flags: NLM_F_CREATE | NLM_F_EXCL,
-    ...withInfo(
-      endOf(spec, netnsFd(target, roots), false),
-      { kind, data: hasValue(data) ? data : undefined },
-      {
-        master,
-        parent: definition.parentField === undefined ? parentIndex : undefined,
-      },
-    ),
-    context: { link: spec.name },
+    header,
+    attributes: {
+      ...attributes,
+      master,
+      parent: definition.parentField === undefined ? parentIndex : undefined,
+      info: { kind, data: hasValue(data) ? data : undefined },
+    },
+    context: { link: name },
   });
 
   const releases = [target, peerTarget].map((netns) => netns?.hold());
-  let link: Link;
+  // The first end gets its carrier when the second comes up. How it is can only be read then.
+  const readLast = spec.up === true && peer?.up === true;
+  const isFinal = late.length === 0 && !readLast;
+  let made: LinkIdentity;
   try {
-    link = yield* makeAndRead(roots, target, spec.name, made);
+    made = yield* makeAndRead(
+      roots,
+      target,
+      name,
+      isFinal ? getLinkRequest(target, name) : identifyRequest(name),
+      make,
+    );
+  } catch (error) {
+    throw peer && peerTarget ? yield* nameTakenBy(error, target, name, peerTarget, peer.name) : error;
   } finally {
     for (const release of releases) release?.();
   }
+  const { index } = made;
   try {
-    const first = rest ? yield* finishLink(target, link.index, spec.name, rest) : link;
-    if (!peer || !peerTarget) return [first];
+    let first = made as Link;
+    if (readLast) yield* sendAll(target, late, index);
+    else if (!isFinal) first = yield* sendAndRead(target, index, aim(late, index));
+    if (!peer || !peerTarget || !peerLate) return [first];
     // The kernel tells a pair's ends of each other: no need to look the peer up by its name.
-    const second = yield* finishLink(peerTarget, first.parent as number, peer.name, {
-      ...peerRest,
-      master: peerMaster,
-    });
-    // The first end gets its carrier when the second comes up.
-    const ready = spec.up && peer.up ? yield* finishLink(target, first.index, spec.name, {}) : first;
-    return [ready, second];
+    const peerIndex = made.parent as number;
+    const requests = aim(peerLate, peerIndex);
+    if (peerMaster !== undefined) requests.unshift(changeLinkRequest(peerIndex, peer.name, {}, { master: peerMaster }));
+    const second = yield* sendAndRead(peerTarget, peerIndex, requests);
+    return [readLast ? yield* sendAndRead(target, index, []) : first, second];
   } catch (error) {
-    yield* removeQuietly(target, link.index);
+    yield* removeQuietly(target, index);
     throw error;
   }
+}
+
+const aim = (prepared: readonly Prepared[], index: number): Request<unknown>[] => prepared.map((one) => one(index));
+
+function* sendAll(netns: Netns, prepared: readonly Prepared[], index: number): Operation<void> {
+  if (prepared.length === 0) return;
+  for (const reply of yield* perform(exchange(netns, aim(prepared, index)))) valuesOf(reply);
 }
 
 // A parent that is given as a snapshot brings its own namespace; only for others does `netns` say where it is.
@@ -183,64 +179,94 @@ const parentNetns = (parent: LinkRef, spec: NewLinkOptions): Netns | undefined =
 /** What the kernel needs to put an end elsewhere than where the request goes. */
 const netnsFd = (target: Netns, roots: Netns): number | undefined => (target.id === roots.id ? undefined : target.fd);
 
-/** Sends the request that makes the link, and the one that reads it. */
-function* makeAndRead(roots: Netns, target: Netns, name: string, made: Request): Operation<Link> {
-  function* undo(replies: Reply[]): Operation<void> {
-    if (!replies[0]?.error) yield* removeQuietly(target, name);
-  }
-  const read = getLinkRequest(target, name);
-  // In one sendmsg where both go to the same namespace; the first refusal is what counts.
-  if (target.id === roots.id) {
-    const replies = yield* perform(exchange(roots, [made, read], undo));
-    valuesOf(replies[0]);
-    return valuesOf(replies[1])[0] as Link;
-  }
-  const [reply] = yield* perform(exchange(roots, [made], undo));
-  valuesOf(reply);
+/**
+ * Sends the request that makes the link, and the one that reads it: in one sendmsg where both go to the same
+ * namespace. What is made and not wanted any more is removed by its index as soon as that is known: the name may
+ * be another link's by then.
+ */
+function* makeAndRead<T extends LinkIdentity>(
+  roots: Netns,
+  target: Netns,
+  name: string,
+  read: Request<T>,
+  make: Request,
+): Operation<T> {
+  const together = target.id === roots.id;
+  let index: number | undefined;
+  const [made, there] = yield* perform(
+    exchange(roots, together ? [make, read] : [make], function* ([made, there]) {
+      if (!made?.error) yield* removeQuietly(target, (there?.values[0] as T | undefined)?.index ?? name);
+    }),
+  );
+  valuesOf(made);
   try {
-    const [link] = yield* request(target, read);
-    return link as Link;
+    if (together) return valuesOf(there)[0] as T;
+    // biome-ignore lint/correctness/useYield: an undo is an operation, also where it has nothing to wait for
+    const learn = function* ([found]: Reply[]): Operation<void> {
+      index = (found?.values[0] as T | undefined)?.index;
+    };
+    const [found] = yield* perform(exchange(target, [read], learn));
+    return valuesOf(found)[0] as T;
   } catch (error) {
-    yield* removeQuietly(target, name);
+    yield* removeQuietly(target, index ?? name);
     throw error;
   }
 }
 
-function checkPeer(name: string, rest: Remaining): void {
+/** EEXIST of a pair, told of the end whose name is taken: the kernel does not say which. */
+function* nameTakenBy(
+  error: unknown,
+  target: Netns,
+  name: string,
+  peerTarget: Netns,
+  peer: string,
+): Operation<unknown> {
+  if (!(error instanceof NetlinkError) || error.code !== 'EEXIST') return error;
+  const [first] = yield* perform(exchange(target, [identifyRequest(name)]));
+  if (!isGone(first?.error)) return error;
+  const { errno, syscall, kernelMessage } = error;
+  return new NetlinkError({ errno, syscall, kernelMessage, link: peer, netns: peerTarget.sockets.label });
+}
+
+function preparePeer(peer: NewLinkOptions): Prepared[] {
   try {
-    checkRemaining(name, rest);
+    return prepareEnd(peer, true);
   } catch (error) {
     throw inField(error, 'peer');
   }
 }
 
-function checkSpec(definition: KindDefinition, spec: NewLinkOptions & WithParent & WithPeer): Record<string, unknown> {
+/** Checks a spec; gives what it says of the kind itself. */
+function checkSpec(definition: KindDefinition, spec: Spec): Record<string, unknown> {
+  const { kind } = definition;
   checkEnd(definition, spec, '');
-  if (definition.peer === true) {
-    if (typeof spec.peer !== 'object' || spec.peer === null)
-      throw wrongType('peer', 'an object with the name of the other end', spec.peer);
-    checkEnd(definition, spec.peer, 'peer.');
-    // veth_newlink() in drivers/net/veth.c passes over it otherwise.
-    if (spec.peer.index !== undefined && spec.index === undefined)
-      throw invalidValue('peer.index', spec.peer.index, 'needs an `index` for the first end too');
-  } else if (spec.peer !== undefined) {
-    throw invalidValue('peer', spec.peer, `is no option of a ${definition.kind}`);
-  }
+  if (definition.peer === true) checkPeer(definition, spec);
+  else if (spec.peer !== undefined) throw noOption('peer', spec.peer, `a ${kind}`);
   if (definition.parent === 'required' && spec.parent === undefined) {
-    throw wrongType('parent', `a Link, an index or a name (a ${definition.kind} stands on another link)`, spec.parent);
+    throw wrongType('parent', `a Link, an index or a name (a ${kind} stands on another link)`, spec.parent);
   }
-  if (definition.parent === 'none' && spec.parent !== undefined) {
-    throw invalidValue('parent', spec.parent, `is no option of a ${definition.kind}`);
+  if (definition.parent === 'none' && spec.parent !== undefined) throw noOption('parent', spec.parent, `a ${kind}`);
+  const own: Record<string, unknown> = {};
+  for (const option in spec) {
+    const value = spec[option as keyof Spec];
+    if (value === undefined || Object.hasOwn(END_OPTIONS, option)) continue;
+    if (option !== 'kind' && option !== 'parent' && option !== 'peer') own[option] = value;
   }
-  const own = Object.fromEntries(
-    Object.entries(spec).filter(([option, value]) => !COMMON.has(option) && value !== undefined),
-  );
   definition.check?.(own);
-  const data = definition.toData ? definition.toData(own) : own;
-  for (const field in data) {
-    if (!definition.data.has(field)) throw invalidValue(field, data[field], `is no option of a ${definition.kind}`);
+  return toData(definition, own);
+}
+
+function checkPeer(definition: KindDefinition, { index, peer }: Spec): void {
+  if (typeof peer !== 'object' || peer === null)
+    throw wrongType('peer', 'an object with the name of the other end', peer);
+  for (const option in peer) {
+    const value = peer[option as keyof NewLinkOptions];
+    if (value !== undefined && !Object.hasOwn(END_OPTIONS, option)) throw noOption(`peer.${option}`, value, 'a peer');
   }
-  return data;
+  checkEnd(definition, peer, 'peer.');
+  // veth_newlink() in drivers/net/veth.c passes over it otherwise.
+  if (peer.index !== undefined && index === undefined)
+    throw invalidValue('peer.index', peer.index, 'needs an `index` for the first end too');
 }
 
 function checkEnd({ mtu = ETHERNET_MTU }: KindDefinition, end: NewLinkOptions, prefix: string): void {
@@ -257,37 +283,23 @@ const comesUpLate = ({ addrGenMode, bridgePort }: NewLinkOptions, isPeer: boolea
 
 /** One end, as far as the kernel takes it in the request that makes it. */
 function endOf(end: NewLinkOptions, netnsFd: number | undefined, isPeer: boolean) {
-  const early = comesUpLate(end, isPeer) ? { ...end, up: undefined } : end;
   const { name, index, txQueues, rxQueues } = end;
+  const { flags = 0, change = 0 } = flagsOf(end);
+  const now = comesUpLate(end, isPeer) ? ~LINK_FLAGS.up : ~0;
   return {
-    header: { ...(index !== undefined && { index }), ...flagsOf(early) },
+    header: { index: index ?? 0, flags: flags & now, change: change & now },
     attributes: { name, netnsFd, txQueues, rxQueues, ...commonAttributes(end) },
   };
 }
 
-function withInfo(
-  end: ReturnType<typeof endOf>,
-  info: object,
-  attributes: { master?: number | undefined; parent?: number | undefined },
-) {
-  return { header: end.header, attributes: { ...end.attributes, ...attributes, info } };
-}
-
-/** What is left for `finishLink`; undefined where that is nothing. */
-function remainingOf(end: NewLinkOptions, isPeer: boolean): Remaining | undefined {
-  const { addresses, altNames, alias, addrGenMode, bridgePort } = end;
+/** What is left for afterwards. */
+function prepareEnd(end: NewLinkOptions, isPeer: boolean): Prepared[] {
+  const { name, addresses, altNames, alias, addrGenMode, bridgePort } = end;
   const up = comesUpLate(end, isPeer) ? end.up : undefined;
-  const changes = { alias, addrGenMode, bridgePort, up };
-  if (!hasValue(changes) && !addresses?.length && !altNames?.length) return undefined;
-  return { addresses, altNames, changes };
+  return prepare(name, { addresses, altNames, changes: { alias, addrGenMode, bridgePort, up } });
 }
 
 function* removeQuietly(netns: Netns, link: number | string): Operation<void> {
-  const removal = makeRequest(linkFamily, {
-    type: RTM.DELLINK,
-    name: 'RTM_DELLINK',
-    ...(typeof link === 'number' ? { header: { index: link } } : { attributes: { name: link } }),
-  });
   // The error that led here is the one to tell; what is gone already need not be removed.
-  yield* perform(exchange(netns, [removal]));
+  yield* perform(exchange(netns, [deleteRequest(link)]));
 }

@@ -1,14 +1,14 @@
 /** Removing links: one, or many in one wait. */
 import { randomInt } from 'node:crypto';
-import { wrongType } from '../../errors.js';
+import { invalidValue, wrongType } from '../../errors.js';
 import { checkInteger } from '../../netlink/codec.js';
 import { makeRequest, type Request } from '../../netlink/message.js';
 import { exchange, request } from '../../netlink/request.js';
 import { type Netns, netnsOf } from '../../netns/netns.js';
 import { call, type Operation, perform } from '../../operation.js';
 import { RTM } from '../types.js';
-import { linkFamily, NAME_LIMIT } from './attributes.js';
-import { getLinkRequest, isGone, type LinkRef, type NetnsOptions, netnsOfLink } from './find.js';
+import { linkFamily } from './attributes.js';
+import { getLinkRequest, isGone, type LinkRef, type NetnsOptions, nameAttribute, netnsOfLink } from './find.js';
 import { changeLinkRequest } from './finish.js';
 import type { Link } from './link.js';
 
@@ -37,14 +37,13 @@ export const deleteLink = call(
   },
 );
 
-function deleteRequest(ref: LinkRef): Request {
+/** A DELLINK for one link. */
+export function deleteRequest(ref: LinkRef): Request {
   const index = typeof ref === 'object' ? ref.index : ref;
   return makeRequest(linkFamily, {
     type: RTM.DELLINK,
     name: 'RTM_DELLINK',
-    header: typeof index === 'number' ? { index } : {},
-    attributes:
-      typeof index === 'number' ? {} : Buffer.byteLength(index) <= NAME_LIMIT ? { name: index } : { altName: index },
+    ...(typeof index === 'number' ? { header: { index } } : { attributes: nameAttribute(index) }),
     context: { link: typeof ref === 'object' ? ref.name : ref },
   });
 }
@@ -56,7 +55,7 @@ function deleteRequest(ref: LinkRef): Request {
  * `ip link delete group N`
  *
  * @throws NetlinkError ENODEV if one of those listed is gone (unless `ifExists`; the others are removed all the
- * same), EPERM for group 0.
+ * same).
  */
 export const deleteLinks = call(
   'deleteLinks',
@@ -69,7 +68,9 @@ export const deleteLinks = call(
     if (typeof which !== 'object' || which === null || !('group' in which)) {
       throw wrongType('which', 'an array of links, or { group }', which);
     }
-    checkInteger(which.group, 0, 0x7fffffff, 'group');
+    if (which.group === 0)
+      throw invalidValue('group', 0, "is every link's default group, which the kernel does not remove");
+    checkInteger(which.group, 1, 0x7fffffff, 'group');
     try {
       yield* request(netnsOf(options.netns), deleteGroupRequest(which.group));
     } catch (error) {

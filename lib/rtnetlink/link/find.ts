@@ -1,13 +1,12 @@
 /** Finding links: `getLink`, `listLinks`, and what stands for a link in other calls. */
 import { invalidValue, NetlinkError, outOfRange, wrongType } from '../../errors.js';
-import type { ByteReader } from '../../netlink/bytes.js';
-import { makeRequest, NLM_F_DUMP, type Request } from '../../netlink/message.js';
+import { makeRequest, NLM_F_DUMP, type ReplyDecoder, type Request } from '../../netlink/message.js';
 import { dump, request } from '../../netlink/request.js';
 import { type Netns, netnsOf } from '../../netns/netns.js';
 import { type CallOptions, call, type Operation } from '../../operation.js';
 import { RTM } from '../types.js';
 import { ALT_NAME_LIMIT, linkFamily, NAME_LIMIT } from './attributes.js';
-import { decodeLink, type Link } from './link.js';
+import { decodeIdentity, decodeLink, type Link, type LinkIdentity } from './link.js';
 
 /** What stands for a link: a snapshot, an index, or a name (an alternative one too). */
 export type LinkRef = Link | number | string;
@@ -91,21 +90,32 @@ export const listLinks = call(
 );
 
 /** A GETLINK for one link. */
-export function getLinkRequest(netns: Netns, ref: LinkRef, { stats }: GetLinkOptions = {}): Request<Link> {
+export const getLinkRequest = (netns: Netns, ref: LinkRef, { stats }: GetLinkOptions = {}): Request<Link> =>
+  oneLinkRequest(ref, stats ? 0 : SKIP_STATS, (input, start, end, type) =>
+    type === RTM.NEWLINK ? decodeLink(netns, input, start, end, stats) : undefined,
+  );
+
+/** The same, where only the index is to be learnt, and that of the link below. */
+export const identifyRequest = (ref: LinkRef): Request<LinkIdentity> =>
+  oneLinkRequest(ref, SKIP_STATS, (input, start, end, type) =>
+    type === RTM.NEWLINK ? decodeIdentity(input, start, end) : undefined,
+  );
+
+function oneLinkRequest<R>(ref: LinkRef, extendedMask: number, decode: ReplyDecoder<R>): Request<R> {
   const index = typeof ref === 'object' ? ref.index : ref;
   return makeRequest(linkFamily, {
     type: RTM.GETLINK,
     name: 'RTM_GETLINK',
     header: typeof index === 'number' ? { index } : {},
-    attributes: {
-      extendedMask: stats ? 0 : SKIP_STATS,
-      ...(typeof index === 'string' && (Buffer.byteLength(index) <= NAME_LIMIT ? { name: index } : { altName: index })),
-    },
-    decode: (input: ByteReader, start, end, type) =>
-      type === RTM.NEWLINK ? decodeLink(netns, input, start, end, stats) : undefined,
+    attributes: typeof index === 'number' ? { extendedMask } : { extendedMask, ...nameAttribute(index) },
+    decode,
     context: { link: typeof ref === 'object' ? ref.name : ref },
   });
 }
+
+/** The attribute that a link is found by: names that are too long for one are alternative ones. */
+export const nameAttribute = (name: string): { name: string } | { altName: string } =>
+  Buffer.byteLength(name) <= NAME_LIMIT ? { name } : { altName: name };
 
 /** Checks a reference, and tells the namespace that it is to be looked up in. */
 export function netnsOfLink(ref: unknown, netns: Netns | undefined, field = 'link'): Netns {
@@ -122,8 +132,8 @@ export function* indexOf(netns: Netns, ref: LinkRef, field = 'link'): Operation<
   checkLinkRef(ref, field);
   if (typeof ref === 'number') return ref;
   if (typeof ref === 'string') {
-    const [link] = yield* request(netns, getLinkRequest(netns, ref));
-    return (link as Link).index;
+    const [link] = yield* request(netns, identifyRequest(ref));
+    return (link as LinkIdentity).index;
   }
   if (ref.netns.id !== netns.id) {
     throw invalidValue(field, ref.name, `is in another namespace (${ref.netns.sockets.label ?? "the process's own"})`);

@@ -3,28 +3,18 @@
  * request that makes it. One exchange for all of it.
  */
 import { inField, wrongType } from '../../errors.js';
-import { ByteWriter } from '../../netlink/bytes.js';
-import {
-  makeRequest,
-  NLM_F_APPEND,
-  NLM_F_CREATE,
-  NLM_F_EXCL,
-  type Request,
-  writeMessage,
-} from '../../netlink/message.js';
+import { ByteWriter, LITTLE_ENDIAN } from '../../netlink/bytes.js';
+import { makeRequest, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, type Request } from '../../netlink/message.js';
 import { exchange, valuesOf } from '../../netlink/request.js';
 import type { Netns } from '../../netns/netns.js';
 import { type Operation, perform } from '../../operation.js';
 import { type AddressSpec, addressRequest } from '../address/address.js';
-import { RTM } from '../types.js';
+import { AF_BRIDGE, RTM } from '../types.js';
 import { linkFamily } from './attributes.js';
 import type { BridgePortOptions } from './bridge-port.js';
 import { getLinkRequest } from './find.js';
 import type { Link } from './link.js';
 import { commonAttributes, flagsOf, type LinkOptions, lateAttributes } from './options.js';
-
-/** linux/socket.h: link messages that bridges answer themselves. */
-const AF_BRIDGE = 7;
 
 type LinkAttributes = ReturnType<typeof commonAttributes>;
 
@@ -37,51 +27,74 @@ export interface Remaining {
 }
 
 /** Does what remains, and reads the link as it then is. */
-export function* finishLink(netns: Netns, index: number, name: string, remaining: Remaining): Operation<Link> {
-  const requests = remainingRequests(index, name, remaining);
+export const finishLink = (netns: Netns, index: number, name: string, remaining: Remaining): Operation<Link> =>
+  sendAndRead(
+    netns,
+    index,
+    prepare(name, remaining).map((one) => one(index)),
+  );
+
+/** Sends what is to be said of a link, and reads the link as it then is. The first refusal is thrown. */
+export function* sendAndRead(netns: Netns, index: number, requests: readonly Request<unknown>[]): Operation<Link> {
   const replies = yield* perform(exchange(netns, [...requests, getLinkRequest(netns, index)]));
   for (const reply of replies) valuesOf(reply);
   return valuesOf(replies.at(-1))[0] as Link;
 }
 
-function remainingRequests(index: number, name: string, remaining: Remaining): Request<unknown>[] {
-  const { addresses = [], altNames = [], changes = {}, master } = remaining;
-  const requests: Request<unknown>[] = [];
+/** A request that is encoded already, but for the link that it is about. */
+export type Prepared = (index: number) => Request<unknown>;
+
+/** Encodes what is to follow, so that what cannot be said is refused before anything is made. */
+export function prepare(name: string, remaining: Remaining): Prepared[] {
+  const { addresses, altNames, changes = NO_CHANGES, master } = remaining;
+  if (altNames !== undefined && !Array.isArray(altNames)) throw wrongType('altNames', 'an array of names', altNames);
+  if (addresses !== undefined && !Array.isArray(addresses)) throw wrongType('addresses', 'an array', addresses);
+  const prepared: Prepared[] = [];
   // In this order: a port's options need its master, and addresses shall come before the link is up, so that
   // IPv6 starts duplicate address detection for all of them at once.
   const { up, bridgePort, ...others } = changes;
-  if (master !== undefined) requests.push(changeLinkRequest(index, name, {}, { master }));
-  if (hasValue(others)) requests.push(changeLinkRequest(index, name, others));
-  if (bridgePort !== undefined) requests.push(bridgePortRequest(index, name, bridgePort));
-  if (altNames.length > 0) requests.push(altNamesRequest(RTM.NEWLINKPROP, index, name, altNames));
-  for (const address of addresses) {
-    requests.push(addressRequest(RTM.NEWADDR, NLM_F_CREATE | NLM_F_EXCL, index, address, name));
-  }
-  if (up !== undefined) requests.push(changeLinkRequest(index, name, { up }));
-  return requests;
-}
-
-/**
- * Encodes what is to follow without sending it, so that what cannot be said is refused before anything is made.
- */
-export function checkRemaining(name: string, { addresses, altNames, ...rest }: Remaining): void {
-  const scratch = new ByteWriter(1024);
-  const check = (requests: readonly Request<unknown>[]): void => {
-    for (const one of requests) writeMessage(scratch, one, 0);
-  };
-  if (altNames !== undefined && !Array.isArray(altNames)) throw wrongType('altNames', 'an array of names', altNames);
-  if (addresses !== undefined && !Array.isArray(addresses)) throw wrongType('addresses', 'an array', addresses);
-  check(remainingRequests(1, name, { ...rest, altNames }));
-  for (const [i, address] of (addresses ?? []).entries()) {
+  if (master !== undefined) prepared.push(encoded(changeLinkRequest(ANY, name, NO_CHANGES, { master })));
+  if (hasValue(others)) prepared.push(encoded(changeLinkRequest(ANY, name, others)));
+  if (bridgePort !== undefined) prepared.push(encoded(bridgePortRequest(ANY, name, bridgePort)));
+  if (altNames?.length) prepared.push(encoded(altNamesRequest(RTM.NEWLINKPROP, ANY, name, altNames)));
+  for (let i = 0; addresses !== undefined && i < addresses.length; i++) {
     try {
-      check(remainingRequests(1, name, { addresses: [address] }));
+      const address = addresses[i] as string | AddressSpec;
+      prepared.push(encoded(addressRequest(RTM.NEWADDR, NLM_F_CREATE | NLM_F_EXCL, ANY, address, name)));
     } catch (error) {
       throw inField(error, `addresses[${i}]`);
     }
   }
+  if (up !== undefined) prepared.push(encoded(changeLinkRequest(ANY, name, { up })));
+  return prepared;
 }
 
-export const hasValue = (options: object): boolean => Object.values(options).some((value) => value !== undefined);
+const NO_CHANGES: LinkOptions = {};
+/** Stands for the index until it is known. */
+const ANY = 1;
+/** Where ifinfomsg and ifaddrmsg have it. */
+const INDEX_OFFSET = 4;
+
+const scratch = new ByteWriter(1024);
+
+function encoded(request: Request<unknown>): Prepared {
+  scratch.rewind(0);
+  request.encode(scratch);
+  const bytes = scratch.bytes.slice(0, scratch.length);
+  return (index) => ({
+    ...request,
+    encode(out) {
+      const start = out.length;
+      out.writeBytes(bytes);
+      out.view.setInt32(start + INDEX_OFFSET, index, LITTLE_ENDIAN);
+    },
+  });
+}
+
+export function hasValue(options: Readonly<Record<string, unknown>>): boolean {
+  for (const option in options) if (options[option] !== undefined) return true;
+  return false;
+}
 
 /**
  * Changes a link that exists. RTM_NEWLINK rather than RTM_SETLINK, which passes over IFLA_LINKINFO without

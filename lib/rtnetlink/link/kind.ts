@@ -2,6 +2,7 @@
  * The registry of link kinds. A kind is one file in `kinds/`: the table of its IFLA_INFO_DATA, and its place
  * in the type `LinkKinds`. Everything else finds it here.
  */
+import { invalidValue } from '../../errors.js';
 import type { AttributeTable, Entries } from '../../netlink/attributes.js';
 import type { MtuRange } from './options.js';
 
@@ -29,6 +30,8 @@ export interface KindDefinition<S extends Entries = Entries> {
   readonly parentField?: string;
   /** Made in pairs: `data` has the other end as `peer`. */
   readonly peer?: true;
+  /** The calls that make it, where RTM_NEWLINK does not. */
+  readonly madeBy?: string;
   /** MTUs that it can have, where they are not Ethernet's. */
   readonly mtu?: MtuRange;
   /** Checks what the kernel would refuse with a bare EINVAL. Throws an argument error. */
@@ -50,3 +53,32 @@ export function defineKind<S extends Entries>(definition: KindDefinition<S>): Ki
 export const kindNamed = (kind: string): KindDefinition | undefined => registry.get(kind);
 
 export const kindNames = (): string[] => [...registry.keys()].sort();
+
+/** The definition of a kind that users name, to make or to change links of it. */
+export function requireKind(kind: string): KindDefinition {
+  const definition = registry.get(kind);
+  if (definition?.madeBy !== undefined) throw invalidValue('kind', kind, `belongs to ${definition.madeBy}`);
+  if (definition) return definition;
+  const makeable = kindNames().filter((name) => registry.get(name)?.madeBy === undefined);
+  throw invalidValue('kind', kind, `is none of ${makeable.join(', ')}`);
+}
+
+/** An error for an option that a spec does not have. */
+export const noOption = (field: string, value: unknown, what: string): Error =>
+  invalidValue(
+    field,
+    value,
+    /(^|\.)signal$/.test(field) ? 'goes into the options, behind the spec' : `is no option of ${what}`,
+  );
+
+/** What options of a kind come to in its table. Throws for one that the kind does not have. */
+export function toData(
+  definition: KindDefinition,
+  options: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const data = definition.toData ? definition.toData(options) : { ...options };
+  for (const field in data) {
+    if (!definition.data.has(field)) throw noOption(field, data[field], `a ${definition.kind}`);
+  }
+  return data;
+}

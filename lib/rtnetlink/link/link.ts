@@ -146,6 +146,18 @@ const withStats = linkAttributes.only({ ...SHOWN, stats: true });
 
 type Attributes = ReturnType<typeof withStats.decode>;
 
+/** Who a link is, and on which one it stands (for a veth: who its peer is). */
+export type LinkIdentity = Pick<Link, 'index' | 'parent'>;
+
+const identity = linkAttributes.only({ parent: true });
+
+/** Reads that much of an RTM_NEWLINK, from behind its nlmsghdr: a fraction of the work. */
+export function decodeIdentity(input: ByteReader, start: number, end: number): LinkIdentity {
+  const { index } = ifinfomsg.decode(input, start, Math.min(end, start + ifinfomsg.size));
+  const { parent } = identity.decode(input, start + align4(ifinfomsg.size), end);
+  return parent ? { index, parent } : { index };
+}
+
 /** Reads an RTM_NEWLINK, from behind its nlmsghdr. */
 export function decodeLink(netns: Netns, input: ByteReader, start: number, end: number, stats = false): Link {
   const header = ifinfomsg.decode(input, start, Math.min(end, start + ifinfomsg.size));

@@ -42,6 +42,27 @@ export interface LinkOptions {
   readonly groMaxSize?: number | undefined;
 }
 
+/** What `LinkOptions` has, for checks. */
+export const LINK_OPTIONS = {
+  up: true,
+  mtu: true,
+  mac: true,
+  broadcast: true,
+  alias: true,
+  altNames: true,
+  group: true,
+  txQueueLength: true,
+  promiscuous: true,
+  allMulticast: true,
+  multicast: true,
+  arp: true,
+  addrGenMode: true,
+  bridgePort: true,
+  gsoMaxSize: true,
+  gsoMaxSegments: true,
+  groMaxSize: true,
+} satisfies Record<keyof LinkOptions, true>;
+
 /** The MTUs that a kind of link can have. */
 export interface MtuRange {
   readonly least: number;

@@ -9,9 +9,9 @@ import { RTM } from '../types.js';
 import { linkFamily } from './attributes.js';
 import { getLinkRequest, indexOf, isGone, type LinkRef, type NetnsOptions, netnsOfLink } from './find.js';
 import { altNamesRequest, bridgePortRequest, changeLinkRequest, hasValue } from './finish.js';
-import { kindNamed, kindNames, type LinkKinds } from './kind.js';
+import { type LinkKinds, requireKind, toData } from './kind.js';
 import { LINK_FLAGS, type Link } from './link.js';
-import { checkLinkName, checkMtu, checkUnicastMac, type LinkOptions } from './options.js';
+import { checkLinkName, checkMtu, checkUnicastMac, LINK_OPTIONS, type LinkOptions } from './options.js';
 
 /** What may change on any link. What is absent stays as it is. */
 export interface CommonChanges extends LinkOptions {
@@ -22,10 +22,13 @@ export interface CommonChanges extends LinkOptions {
   readonly altNames?: readonly string[] | undefined;
 }
 
+/** A link keeps its parent, and a pair its ends. */
+type DataChanges<Options> = Options extends unknown ? Partial<Omit<Options, 'parent' | 'peer'>> : never;
+
 /** Changes to a link; with its `kind` named, to the options of the kind too. */
 export type LinkChanges =
   | (CommonChanges & { readonly kind?: undefined })
-  | { [K in keyof LinkKinds]: CommonChanges & { readonly kind: K } & Partial<LinkKinds[K]> }[keyof LinkKinds];
+  | { [K in keyof LinkKinds]: CommonChanges & { readonly kind: K } & DataChanges<LinkKinds[K]> }[keyof LinkKinds];
 
 /**
  * Changes a link, and tells how it then is.
@@ -99,43 +102,18 @@ function changeRequests(
   return requests;
 }
 
-const COMMON: ReadonlySet<string> = new Set<keyof CommonChanges>([
-  'name',
-  'master',
-  'altNames',
-  'up',
-  'mtu',
-  'mac',
-  'broadcast',
-  'alias',
-  'group',
-  'txQueueLength',
-  'promiscuous',
-  'allMulticast',
-  'multicast',
-  'arp',
-  'addrGenMode',
-  'bridgePort',
-  'gsoMaxSize',
-  'gsoMaxSegments',
-  'groMaxSize',
-]);
+const CHANGES: object = { ...LINK_OPTIONS, name: true, master: true } satisfies Record<keyof CommonChanges, true>;
 
 /** The changes to what the kind keeps; undefined where none is named. */
 function dataChanges(kind: string | undefined, changes: object): Record<string, unknown> | undefined {
-  const own = Object.entries(changes).filter(([option, value]) => !COMMON.has(option) && value !== undefined);
-  if (kind === undefined) {
-    for (const [option, value] of own) throw invalidValue(option, value, 'is no option of every link; name its `kind`');
-    return undefined;
+  const own: Record<string, unknown> = {};
+  for (const [option, value] of Object.entries(changes)) {
+    if (value === undefined || Object.hasOwn(CHANGES, option)) continue;
+    if (kind === undefined) throw invalidValue(option, value, 'is no option of every link; name its `kind`');
+    if (option === 'peer' || option === 'parent') throw invalidValue(option, value, 'is fixed when a link is made');
+    own[option] = value;
   }
-  const definition = kindNamed(kind);
-  if (!definition) throw invalidValue('kind', kind, `is none of ${kindNames().join(', ')}`);
-  const options = Object.fromEntries(own);
-  const data = definition.toData ? definition.toData(options) : options;
-  for (const field in data) {
-    if (!definition.data.has(field)) throw invalidValue(field, data[field], `is no option of a ${kind}`);
-  }
-  return data;
+  return kind === undefined ? undefined : toData(requireKind(kind), own);
 }
 
 function altNameRequests(link: Link, wanted: readonly string[]): Request[] {
