@@ -5,10 +5,10 @@ import { align4, type ByteReader } from '../../netlink/bytes.js';
 import { checkInteger } from '../../netlink/codec.js';
 import { makeRequest, type Request } from '../../netlink/message.js';
 import type { Netns } from '../../netns/netns.js';
+import { checkFields, fieldsOf } from '../fields.js';
 import { flagBits, flagNames } from '../flags.js';
 import { type Scope, scopeName, scopeNumber } from '../scope.js';
 import { snapshot } from '../snapshot.js';
-import { checkFields } from '../spec.js';
 import { secondsOf } from '../time.js';
 import { RTM } from '../types.js';
 import { addressAttributes, addressFamily, ifaddrmsg } from './attributes.js';
@@ -89,7 +89,7 @@ export interface Address {
 
 const FOREVER = 0xffffffff;
 
-const FIELDS = {
+const FIELDS = fieldsOf<keyof AddressSpec | keyof Address>({
   address: true,
   prefixLength: true,
   peer: true,
@@ -106,7 +106,7 @@ const FIELDS = {
   link: true,
   family: true,
   anycast: true,
-} as const satisfies Record<keyof AddressSpec | keyof Address, true>;
+});
 
 /** True for what was listed, since a spec has no namespace: its link brings that. */
 export const isListed = (address: string | AddressSpec | Address): address is Address =>

@@ -3,10 +3,10 @@ import { invalidValue, wrongType } from '../../errors.js';
 import type { ByteReader } from '../../netlink/bytes.js';
 import { makeRequest, type Request } from '../../netlink/message.js';
 import type { Netns } from '../../netns/netns.js';
+import { checkFields, fieldsOf } from '../fields.js';
 import { flagBits, flagNames } from '../flags.js';
 import type { LinkRef } from '../link/find.js';
 import { snapshot } from '../snapshot.js';
-import { checkFields } from '../spec.js';
 import { AF_BRIDGE, RTM } from '../types.js';
 import { NTF, NUD, ndmsg, neighborAttributes, neighborFamily } from './attributes.js';
 
@@ -91,7 +91,7 @@ export interface FdbEntry {
   readonly updated?: number;
 }
 
-const FIELDS = {
+const FIELDS = fieldsOf<keyof FdbSpec | keyof FdbEntry>({
   mac: true,
   link: true,
   self: true,
@@ -111,7 +111,7 @@ const FIELDS = {
   bridge: true,
   used: true,
   updated: true,
-} as const satisfies Record<keyof FdbSpec | keyof FdbEntry, true>;
+});
 
 /** What users say of a forwarding entry, as a spec. */
 export function toFdbSpec(given: FdbSpec | FdbEntry): FdbSpec {

@@ -4,10 +4,10 @@ import { invalidValue, wrongType } from '../../errors.js';
 import type { ByteReader } from '../../netlink/bytes.js';
 import { makeRequest, type Request } from '../../netlink/message.js';
 import type { Netns } from '../../netns/netns.js';
+import { checkFields, fieldsOf } from '../fields.js';
 import { flagBits, flagNames } from '../flags.js';
 import type { LinkRef } from '../link/find.js';
 import { snapshot } from '../snapshot.js';
-import { checkFields } from '../spec.js';
 import { RTM } from '../types.js';
 import { MANAGED, NTF, NUD, ndmsg, neighborAttributes, neighborFamily } from './attributes.js';
 
@@ -68,7 +68,7 @@ export interface Neighbor {
   readonly probes?: number;
 }
 
-const FIELDS = {
+const FIELDS = fieldsOf<keyof NeighborSpec | keyof Neighbor>({
   address: true,
   link: true,
   proxy: true,
@@ -83,7 +83,7 @@ const FIELDS = {
   confirmed: true,
   updated: true,
   probes: true,
-} as const satisfies Record<keyof NeighborSpec | keyof Neighbor, true>;
+});
 
 /** Refuses what is no neighbour. */
 export function checkNeighbor(neighbor: unknown): asserts neighbor is NeighborSpec {

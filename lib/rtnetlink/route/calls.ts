@@ -6,7 +6,7 @@ import { type Netns, netnsOf } from '../../netns/netns.js';
 import { call, type Operation } from '../../operation.js';
 import { type DeleteOptions, removal } from '../if-exists.js';
 import { indexOf, type NetnsOptions, netnsOfLink } from '../link/find.js';
-import { netnsTold } from '../spec.js';
+import { netnsTold } from '../netns-told.js';
 import { RTM } from '../types.js';
 import { type RouteSpec, routeRequest, type WeightedNexthop } from './spec.js';
 

@@ -100,23 +100,3 @@ export interface RouteMetrics {
   readonly congctl?: Metrics['congctl'];
   readonly fastopenNoCookie?: Metrics['fastopenNoCookie'];
 }
-
-export const METRIC_FIELDS = {
-  mtu: true,
-  lock: true,
-  advmss: true,
-  window: true,
-  rtt: true,
-  rttvar: true,
-  rtoMin: true,
-  ssthresh: true,
-  cwnd: true,
-  initcwnd: true,
-  initrwnd: true,
-  reordering: true,
-  hoplimit: true,
-  features: true,
-  quickack: true,
-  congctl: true,
-  fastopenNoCookie: true,
-} as const satisfies Record<keyof RouteMetrics, true>;

@@ -15,13 +15,13 @@ import { type ByteWriter, LITTLE_ENDIAN } from '../../netlink/bytes.js';
 import { bytes, checkInteger } from '../../netlink/codec.js';
 import type { Request } from '../../netlink/message.js';
 import type { Netns } from '../../netns/netns.js';
+import { checkFields, fieldsOf } from '../fields.js';
 import { flagBits } from '../flags.js';
 import type { LinkRef } from '../link/find.js';
 import { type Scope, scopeNumber } from '../scope.js';
-import { checkFields } from '../spec.js';
 import { RTM } from '../types.js';
 import { type RawNexthop, RTMSG, routeAttributes, routeFamily } from './attributes.js';
-import { METRIC_FIELDS, type RouteMetrics } from './metrics.js';
+import { metricAttributes, type RouteMetrics } from './metrics.js';
 import {
   type EncapsulationType,
   encapsulations,
@@ -114,16 +114,11 @@ export interface RouteSpec extends Nexthop, RouteMetrics {
   readonly netns?: Netns | undefined;
 }
 
-const ENCAPSULATION_FIELDS = { type: true, data: true } as const satisfies Record<keyof Encapsulation, true>;
-const PATH_FIELDS = {
-  via: true,
-  link: true,
-  flags: true,
-  realm: true,
-  encap: true,
-} as const satisfies Record<keyof Nexthop, true>;
-const NEXTHOP_FIELDS = { ...PATH_FIELDS, weight: true } as const satisfies Record<keyof WeightedNexthop, true>;
-const FIELDS = {
+const ENCAPSULATION_FIELDS = fieldsOf<keyof Encapsulation>({ type: true, data: true });
+const PATH_FIELDS = { via: true, link: true, flags: true, realm: true, encap: true } as const;
+const NEXTHOP_FIELDS = fieldsOf<keyof WeightedNexthop>({ ...PATH_FIELDS, weight: true });
+// Without the metrics, which are a table of their own.
+const FIELDS = fieldsOf<Exclude<keyof RouteSpec, keyof RouteMetrics>>({
   to: true,
   family: true,
   type: true,
@@ -141,8 +136,7 @@ const FIELDS = {
   ttlPropagate: true,
   netns: true,
   ...PATH_FIELDS,
-  ...METRIC_FIELDS,
-} as const satisfies Record<keyof RouteSpec, true>;
+});
 
 type Change = (typeof RTM)['NEWROUTE' | 'DELROUTE'];
 type Values = Parameters<typeof routeAttributes.encode>[1];
@@ -199,7 +193,7 @@ class RouteRequest implements Request {
   encode(out: ByteWriter): void {
     const spec = this.#spec;
     const change = this.type;
-    checkFields(spec, FIELDS, 'a route');
+    const metrics = checkFields(spec, FIELDS, 'a route', '', metricAttributes) ? metricsOf(spec) : undefined;
     const to = destination(spec.to, 'to');
     const from = destination(spec.from, 'from');
     const family = familyOfRoute(spec, to, from);
@@ -224,7 +218,6 @@ class RouteRequest implements Request {
     if (table >= 256) values.table = table;
     if (spec.metric !== undefined) values.metric = spec.metric;
     if (spec.source !== undefined) values.source = spec.source;
-    const metrics = metricsOf(spec);
     if (metrics !== undefined) values.metrics = metrics;
     if (spec.nexthops !== undefined) values.nexthops = nexthopsOf(spec.nexthops, this.#nexthopIndices, family);
     if (spec.nexthopId !== undefined) values.nexthopId = spec.nexthopId;
@@ -241,9 +234,8 @@ const FROM = routeAttributes.entries.from[0];
 function metricsOf(spec: RouteSpec): Values['metrics'] {
   let metrics: Record<string, unknown> | undefined;
   for (const name in spec) {
-    if (METRIC_FIELDS[name as keyof RouteMetrics] !== true) continue;
     const value: unknown = spec[name as keyof RouteSpec];
-    if (value !== undefined) (metrics ??= {})[name] = value;
+    if (value !== undefined && metricAttributes.has(name)) (metrics ??= {})[name] = value;
   }
   return metrics as Values['metrics'];
 }
