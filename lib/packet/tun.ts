@@ -6,7 +6,7 @@ import { native } from '../native/load.js';
 import { netnsOf } from '../netns/netns.js';
 import { both, type CallOptions, call, type Operation, perform } from '../operation.js';
 import { getLink, indexOf, type LinkRef, type NetnsOptions } from '../rtnetlink/link/find.js';
-import { finishLink } from '../rtnetlink/link/finish.js';
+import { finishLink, prepare } from '../rtnetlink/link/finish.js';
 import type { Link } from '../rtnetlink/link/link.js';
 import { PacketDevice } from './device.js';
 import { isTapLink, openTapLink } from './macvtap.js';
@@ -45,13 +45,15 @@ export const createTun = call(
 function* create(mode: DeviceMode, spec: TapSpec): Operation<PacketDevice> {
   checkSpec(mode, spec);
   const { name = `${mode}%d`, queues = 1, persist, owner = -1, ownerGroup = -1, addresses, altNames } = spec;
+  const remaining = { addresses, altNames, changes: linkOptionsOf(spec) };
+  // For what it refuses. The name that later errors tell is known only once there is a device.
+  prepare(name, remaining);
   const netns = netnsOf(spec.netns);
   const master = spec.master === undefined ? undefined : yield* indexOf(netns, spec.master, 'master');
   const flags = flagsFor(mode, queues > 1) | IFF.TUN_EXCL;
   const opened = yield* openTun(netns, name, { flags, queues, owner, group: ownerGroup });
   try {
-    const remaining = { addresses, altNames, master, changes: linkOptionsOf(spec) };
-    const link = yield* finishLink(netns, opened.index, opened.name, remaining);
+    const link = yield* finishLink(netns, opened.index, opened.name, { ...remaining, master });
     // Last, so that a device that did not come to be leaves nothing behind.
     if (persist === true) yield* setPersistent(opened.queues, true);
     return new PacketDevice(link, opened.queues, { layer: layerOf(mode) });

@@ -195,6 +195,20 @@ describeKernel('createTap', () => {
       }
     }));
 
+  test('bad addresses and alternative names are refused before there is a device', () =>
+    withNetns(async (netns) => {
+      // The name is taken: who made the device first would hear of that.
+      await using _tap = await createTap({ name: 'tap0', netns });
+      await expect(createTap({ name: 'tap0', netns, addresses: ['10.0.0.300/24'] })).rejects.toMatchObject({
+        code: 'ERR_INVALID_ARG_VALUE',
+        message: expect.stringMatching(/^createTap: addresses\[0\]\./),
+      });
+      await expect(createTap({ name: 'tap0', netns, altNames: ['x'.repeat(128)] })).rejects.toMatchObject({
+        code: 'ERR_INVALID_ARG_VALUE',
+        message: expect.stringMatching(/^createTap: altNames/),
+      });
+    }));
+
   test('a failed one leaves nothing behind', () =>
     withNetns(async (netns) => {
       const before = openTuns();
