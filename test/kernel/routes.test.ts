@@ -120,6 +120,31 @@ describeKernel('routes', () => {
     expect(witness(netns, 'ip route show 10.2.0.0/16')).toMatchObject([{ gateway: '10.1.0.3' }]);
   });
 
+  test('of the routes of a turn, the refused one is named', async () => {
+    await addRoute({ to: '10.3.0.0/16', link: a });
+    const results = await Promise.allSettled([
+      addRoute({ to: '10.2.0.0/16', link: a }),
+      addRoute({ to: '10.3.0.0/16', link: a }),
+      deleteRoute({ netns }),
+    ]);
+    expect(results).toMatchObject([
+      { status: 'fulfilled' },
+      {
+        reason: {
+          destination: '10.3.0.0/16',
+          link: 'va',
+          message: `addRoute: EEXIST: file already exists, RTM_NEWROUTE '10.3.0.0/16' dev 'va' in namespace ${netns.id}`,
+        },
+      },
+      {
+        reason: {
+          destination: 'default',
+          message: `deleteRoute: ESRCH: no such process, RTM_DELROUTE 'default' in namespace ${netns.id}`,
+        },
+      },
+    ]);
+  });
+
   test('an unreachable gateway is told in the words of the kernel', async () => {
     await expect(addRoute({ to: '10.2.0.0/16', via: '192.0.2.1', netns })).rejects.toMatchObject({
       code: 'ENETUNREACH',

@@ -31,7 +31,10 @@ export interface RouteNexthop {
   readonly weight: number;
 }
 
-/** A route: plain data. What was listed can be given to `replaceRoute` and `deleteRoute` again. */
+/**
+ * A route: plain data. What was listed can be given to `replaceRoute` and `deleteRoute` again. Not frozen, as links
+ * and addresses are: that would make a list of 300,000 routes half as long again to read.
+ */
 export interface Route extends RouteMetrics {
   readonly netns: Netns;
   readonly family: 'inet' | 'inet6';

@@ -185,9 +185,9 @@ class RouteRequest implements Request {
     return routeFamily as unknown as Request['family'];
   }
 
-  get context(): ErrorContext | undefined {
-    const { link } = this.#spec;
-    return link === undefined ? undefined : { link: typeof link === 'object' ? link.name : link };
+  get context(): ErrorContext {
+    const { to = 'default', link } = this.#spec;
+    return { destination: to, link: typeof link === 'object' ? link.name : link };
   }
 
   encode(out: ByteWriter): void {
