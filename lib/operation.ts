@@ -7,14 +7,19 @@
  */
 import { invalidValue, nameCall, wrongType } from './errors.js';
 
+/** Who waits for an effect. */
+export interface Waiting<T> {
+  done(value: T): void;
+  failed(error: unknown): void;
+}
+
 /** One wait. */
 export interface Effect<T> {
   now(): T;
-  /**
-   * Calls one of the two, exactly once, never before `later` has returned. May return a function that
-   * withdraws what has not begun yet, and tells whether it could; `done` is called in any case.
-   */
-  later(done: (value: T) => void, failed: (error: unknown) => void): (() => boolean) | undefined;
+  /** Tells `waiting` its end, by one of the two, exactly once, never before `later` has returned. */
+  later(waiting: Waiting<T>): void;
+  /** Withdraws what has not begun yet, and tells whether it could. `waiting` is told an end in any case. */
+  withdraw?(): boolean;
   /**
    * Takes back what the effect made. Run where the call was aborted while the effect was under way, so that
    * an aborted `create...` leaves nothing behind.
@@ -48,9 +53,11 @@ export function* perform<T>(effect: Effect<T>): Operation<T> {
 export function both<T>(now: () => T, promised: () => Promise<T>, undo?: (value: T) => Operation<void>): Effect<T> {
   return {
     now,
-    later: (done, failed) => {
-      promised().then(done, failed);
-      return undefined;
+    later(waiting) {
+      promised().then(
+        (value) => waiting.done(value),
+        (error: unknown) => waiting.failed(error),
+      );
     },
     ...(undo && { undo }),
   };
@@ -126,9 +133,10 @@ function runNow<R>(steps: Operation<R>, signal: AbortSignal | undefined): R {
  * Runs an operation from effect to effect, without a promise in between: what is answered together goes on
  * in one turn, so that what it asks next travels together again.
  *
- * A class, since tens of thousands may wait at a time, and what each of them holds is what a call costs.
+ * A class that effects tell their end, since tens of thousands may wait at a time, and what each of them holds
+ * is what a call costs.
  */
-class Run<R> {
+class Run<R> implements Waiting<unknown> {
   readonly #name: string | undefined;
   readonly #signal: AbortSignal | undefined;
   readonly #resolve: (value: R) => void;
@@ -136,8 +144,6 @@ class Run<R> {
   #steps: Operation<R> | undefined;
   #current: Effect<unknown> | undefined;
   #onAbort: (() => void) | undefined;
-  #withdraw: (() => boolean) | undefined;
-  #aborted = false;
   #withdrawn = false;
 
   constructor(
@@ -162,8 +168,7 @@ class Run<R> {
       // The caller is told at once. The operation itself learns of it when its present wait is over, so that
       // it can put away what it has made.
       this.#onAbort = () => {
-        this.#aborted = true;
-        this.#withdrawn = this.#withdraw?.() === true;
+        this.#withdrawn = this.#current?.withdraw?.() === true;
         this.#reject(abortError(signal));
       };
       signal.addEventListener('abort', this.#onAbort, { once: true });
@@ -189,14 +194,14 @@ class Run<R> {
     }
     this.#current = step.value;
     try {
-      this.#withdraw = step.value.later(this.#done, this.#failed);
+      step.value.later(this);
     } catch (error) {
       this.#advance(true, error);
     }
   }
 
-  readonly #done = (value: unknown): void => {
-    if (!this.#aborted) {
+  done(value: unknown): void {
+    if (this.#signal?.aborted !== true) {
       this.#advance(false, value);
       return;
     }
@@ -204,12 +209,12 @@ class Run<R> {
     const giveUp = (): void => abandon(this.#steps as Operation<R>, this.#signal as AbortSignal);
     if (undone) drive(undone, giveUp);
     else giveUp();
-  };
+  }
 
-  readonly #failed = (error: unknown): void => {
-    if (this.#aborted) abandon(this.#steps as Operation<R>, this.#signal as AbortSignal);
+  failed(error: unknown): void {
+    if (this.#signal?.aborted === true) abandon(this.#steps as Operation<R>, this.#signal);
     else this.#advance(true, error);
-  };
+  }
 
   #finish(): void {
     if (this.#onAbort) this.#signal?.removeEventListener('abort', this.#onAbort);

@@ -26,19 +26,22 @@ export interface Reply<R = unknown> {
   interrupted: boolean;
 }
 
-/** Told once, when all requests of an exchange have had their end. */
-export type Settle = (replies: Reply[]) => void;
+/** Whoever waits for requests that were added together. Told once, when all of them have had their end. */
+export interface Settled {
+  done(replies: Reply[]): void;
+}
 
-/** Requests that were added together. */
-export interface Exchange {
+/** What requests that were added together have in common. */
+export interface Share {
   replies: Reply[];
-  readonly settle: Settle;
+  readonly batch: Batch;
+  readonly waiting: Settled;
   open: number;
 }
 
 interface Pending extends Reply {
   readonly request: Request<unknown>;
-  readonly exchange: Exchange;
+  readonly share: Share;
   readonly start: number;
   readonly end: number;
   done: boolean;
@@ -67,20 +70,21 @@ export class Batch {
     return this.#open;
   }
 
-  /** Adds the requests of one exchange. Throws on bad input, and then none of them is in the batch. */
-  add(requests: readonly Request<unknown>[], settle: Settle): Exchange {
-    const exchange: Exchange = { replies: [], settle, open: requests.length };
+  /** Adds one request or more together. Throws on bad input, and then none of them is in the batch. */
+  add(requests: readonly Request<unknown>[], waiting: Settled): Share {
+    if (requests.length === 0) throw new RangeError('there is nothing to send');
+    const share: Share = { replies: [], batch: this, waiting, open: requests.length };
     const before = this.#pending.length;
     const mark = this.out.length;
     try {
       // Not pushed one by one: the array of a single reply would take room for seventeen.
-      exchange.replies = requests.map((request) => {
+      share.replies = requests.map((request) => {
         const start = this.out.length;
         writeMessage(this.out, request, this.#first + this.#pending.length);
         const end = this.out.length;
         const pending = {
           request,
-          exchange,
+          share,
           start,
           end,
           values: NO_VALUES,
@@ -97,17 +101,17 @@ export class Batch {
       throw error;
     }
     this.#open += requests.length;
-    return exchange;
+    return share;
   }
 
   /**
-   * Makes the requests of an exchange mean nothing, as long as they have not been sent: the kernel acks a
+   * Makes requests that were added together mean nothing, as long as they have not been sent: the kernel acks a
    * NLMSG_NOOP and does nothing else (netlink_rcv_skb in net/netlink/af_netlink.c).
    */
-  withdraw(exchange: Exchange): true {
+  withdraw(share: Share): true {
     const { view } = this.out;
     for (const pending of this.#pending) {
-      if (pending.exchange !== exchange) continue;
+      if (pending.share !== share) continue;
       view.setUint16(pending.start + 4, NLMSG_NOOP, LITTLE_ENDIAN);
       view.setUint16(pending.start + 6, NLM_F_REQUEST | NLM_F_ACK, LITTLE_ENDIAN);
     }
@@ -170,7 +174,7 @@ export class Batch {
   #end(pending: Pending): void {
     pending.done = true;
     this.#open--;
-    const { exchange } = pending;
-    if (--exchange.open === 0) exchange.settle(exchange.replies);
+    const { share } = pending;
+    if (--share.open === 0) share.waiting.done(share.replies);
   }
 }

@@ -3,8 +3,8 @@
  */
 import { DumpInterruptedError } from '../errors.js';
 import type { Netns } from '../netns/netns.js';
-import { type Effect, type Operation, perform } from '../operation.js';
-import type { Reply } from './batch.js';
+import { type Effect, type Operation, perform, type Waiting } from '../operation.js';
+import type { Reply, Share } from './batch.js';
 import type { Request } from './message.js';
 
 /** How often a list that changed while it was read is read again. Under churn one of a few tries succeeds. */
@@ -18,12 +18,13 @@ export const exchange = (
   netns: Netns,
   requests: readonly Request<unknown>[],
   undo?: Effect<Reply[]>['undo'],
-): Effect<Reply[]> => new Exchange(netns, requests, undo);
+): Effect<Reply[]> => new Answers(netns, requests, undo);
 
-// A class, since it is held for every call that waits.
-class Exchange implements Effect<Reply[]> {
+/** The wait for the answers. A class, since it is held for every call that waits. */
+class Answers implements Effect<Reply[]> {
   readonly #netns: Netns;
   readonly #requests: readonly Request<unknown>[];
+  #share: Share | undefined;
   readonly undo?: (value: Reply[]) => Operation<void>;
 
   constructor(netns: Netns, requests: readonly Request<unknown>[], undo: Effect<Reply[]>['undo']) {
@@ -36,8 +37,12 @@ class Exchange implements Effect<Reply[]> {
     return this.#netns.sockets.exchange(this.#requests);
   }
 
-  later(done: (replies: Reply[]) => void): () => boolean {
-    return this.#netns.sockets.enqueue(this.#requests, done);
+  later(waiting: Waiting<Reply[]>): void {
+    this.#share = this.#netns.sockets.enqueue(this.#requests, waiting);
+  }
+
+  withdraw(): boolean {
+    return this.#share !== undefined && this.#netns.sockets.withdraw(this.#share);
   }
 }
 
@@ -54,6 +59,7 @@ export const send = (netns: Netns, one: Request<unknown>): Operation<void> => ne
 class Send implements Effect<Reply[]>, Operation<void> {
   readonly #netns: Netns;
   readonly #request: Request<unknown>;
+  #share: Share | undefined;
   #sent = false;
 
   constructor(netns: Netns, one: Request<unknown>) {
@@ -65,8 +71,12 @@ class Send implements Effect<Reply[]>, Operation<void> {
     return this.#netns.sockets.exchange([this.#request]);
   }
 
-  later(done: (replies: Reply[]) => void): () => boolean {
-    return this.#netns.sockets.enqueue([this.#request], done);
+  later(waiting: Waiting<Reply[]>): void {
+    this.#share = this.#netns.sockets.enqueue([this.#request], waiting);
+  }
+
+  withdraw(): boolean {
+    return this.#share !== undefined && this.#netns.sockets.withdraw(this.#share);
   }
 
   next(replies: unknown): IteratorResult<Effect<unknown>, void> {

@@ -7,9 +7,9 @@ import { constants } from 'node:os';
 import { closedError } from '../errors.js';
 import type { NetlinkSocket } from '../native/binding.js';
 import { native } from '../native/load.js';
-import { Batch, type Reply, type Settle } from './batch.js';
+import { Batch, type Reply, type Settled, type Share } from './batch.js';
 import { ByteReader, ByteWriter } from './bytes.js';
-import type { Request } from './message.js';
+import { NLMSG_HEADER, type Request } from './message.js';
 
 // Room for what one native call brings. The kernel's dumps come in datagrams of up to 32 KiB, and native code
 // returns when less than 64 KiB is left: a quarter MiB costs few calls, and still fits the cache.
@@ -28,8 +28,11 @@ const TRY_AGAIN = -constants.errno.EAGAIN;
 // In what native code returns: the size is one less, and another call receives the rest.
 const UNFINISHED = 1;
 
-// More messages than fit into a full batch and the exchange that filled it.
-const MOST_IN_BATCH = FULL;
+// A batch that is not full has fewer messages. Of what is added together, more travel in a batch of their own.
+const MANY = FULL / NLMSG_HEADER;
+
+// What is sent synchronously has had its end when the call returns.
+const NOBODY: Settled = { done: () => undefined };
 
 const NETLINK_ROUTE = 0;
 
@@ -94,10 +97,7 @@ export class Sockets {
     const socket = (this.#syncSocket ??= native.openNetlink(this.#options()));
     syncOut.rewind(0);
     const batch = new Batch(this.#reserve(requests.length), this.label, syncOut);
-    let replies: Reply[] = [];
-    batch.add(requests, (settled) => {
-      replies = settled;
-    });
+    const { replies } = batch.add(requests, NOBODY);
     const buffer = takeBuffer();
     let received = socket.exchange(batch.out.bytes, batch.out.length, buffer.bytes);
     while (received > 0) {
@@ -111,24 +111,27 @@ export class Sockets {
   }
 
   /**
-   * Queues the requests of one exchange. What is queued in one turn goes out together; an exchange that
-   * cannot be encoded throws here, and the others are not touched by it. Returns how to withdraw it, which
-   * succeeds until it is sent.
+   * Queues requests that belong together. What is queued in one turn goes out together; what cannot be encoded
+   * throws here, and the others are not touched by it.
    */
-  enqueue(requests: readonly Request<unknown>[], settle: Settle): () => boolean {
+  enqueue(requests: readonly Request<unknown>[], waiting: Settled): Share {
     this.#place.descriptor();
     let batch = this.#queue.at(-1);
-    if (batch === undefined || batch.out.length >= FULL) {
+    if (batch === undefined || batch.out.length >= FULL || requests.length > MANY) {
       // In a burst it will fill up like those before it.
       const out = this.#inFlight > 1 ? new ByteWriter(FULL + FULL / 4) : undefined;
-      batch = new Batch(this.#reserve(MOST_IN_BATCH), this.label, out);
+      batch = new Batch(this.#reserve(requests.length + 2 * MANY), this.label, out);
       this.#queue.push(batch);
     }
-    const exchange = batch.add(requests, settle);
+    const share = batch.add(requests, waiting);
     if (batch.out.length >= FULL) this.#launch(FULL);
     else this.#planFlush();
-    const waiting = batch;
-    return () => this.#queue.includes(waiting) && waiting.withdraw(exchange);
+    return share;
+  }
+
+  /** Withdraws what was queued, which succeeds until it is sent. */
+  withdraw(share: Share): boolean {
+    return this.#queue.includes(share.batch) && share.batch.withdraw(share);
   }
 
   /** Ends what waits; a running exchange ends by itself, and its socket with it. */

@@ -164,13 +164,13 @@ describeKernel('an aborted call', () => {
       let waits = 0;
       const restore = [near, far].map(({ sockets }) => {
         const enqueue = sockets.enqueue.bind(sockets);
-        sockets.enqueue = (requests, settle) => {
+        sockets.enqueue = (requests, waiting) => {
           // What waits goes out at the end of the turn.
           if (++waits === wait) {
             if (state === 'sent') setImmediate(() => controller.abort());
             else queueMicrotask(() => controller.abort());
           }
-          return enqueue(requests, settle);
+          return enqueue(requests, waiting);
         };
         return () => {
           sockets.enqueue = enqueue;

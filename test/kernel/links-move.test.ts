@@ -40,9 +40,9 @@ describeKernel('moveToNetns', () => {
   test('renames and brings up on the way, in one request', async () => {
     const sent: string[] = [];
     const enqueue = from.sockets.enqueue.bind(from.sockets);
-    from.sockets.enqueue = (requests, settle) => {
+    from.sockets.enqueue = (requests, waiting) => {
       sent.push(...requests.map(({ name }) => name));
-      return enqueue(requests, settle);
+      return enqueue(requests, waiting);
     };
     await moveToNetns(link, to, { name: 'eth0', up: true });
     expect(sent.filter((name) => name !== 'RTM_GETLINK')).toEqual(['RTM_NEWLINK']);

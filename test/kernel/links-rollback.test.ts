@@ -114,11 +114,13 @@ describeKernel('a link that cannot be made leaves nothing behind', () => {
     const removed: unknown[] = [];
     for (const { sockets } of [near, far]) {
       const enqueue = sockets.enqueue.bind(sockets);
-      vi.spyOn(sockets, 'enqueue').mockImplementation((requests, settle) => {
+      vi.spyOn(sockets, 'enqueue').mockImplementation((requests, waiting) => {
         for (const { name, context } of requests) if (name === 'RTM_DELLINK') removed.push(context?.link);
-        return enqueue(requests, (replies) => {
-          if (requests.some(({ name }) => name === 'RTM_GETLINK')) controller.abort();
-          settle(replies);
+        return enqueue(requests, {
+          done(replies) {
+            if (requests.some(({ name }) => name === 'RTM_GETLINK')) controller.abort();
+            waiting.done(replies);
+          },
         });
       });
     }

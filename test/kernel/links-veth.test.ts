@@ -135,9 +135,9 @@ describeKernel('createVeth', () => {
     const exchanges: string[][] = [];
     const restore = [left, right].map((netns) => {
       const enqueue = netns.sockets.enqueue.bind(netns.sockets);
-      netns.sockets.enqueue = (requests, settle) => {
+      netns.sockets.enqueue = (requests, waiting) => {
         exchanges.push([netns === left ? 'left' : 'right', ...requests.map(({ name }) => name)]);
-        return enqueue(requests, settle);
+        return enqueue(requests, waiting);
       };
       return () => {
         netns.sockets.enqueue = enqueue;

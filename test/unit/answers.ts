@@ -82,7 +82,7 @@ export const textAttribute = (number: number, value: string): number[] =>
 /** The bytes that a request is sent as. */
 export function bytesOf(request: Request<unknown>, sequence = 1): number[] {
   const batch = new Batch(sequence, undefined, new ByteWriter());
-  batch.add([request], () => undefined);
+  batch.add([request], { done: () => undefined });
   return [...batch.out.bytes.subarray(0, batch.out.length)];
 }
 
@@ -92,7 +92,7 @@ export class Conversation {
 
   constructor(first = 1, ...exchanges: readonly Request<unknown>[][]) {
     this.batch = new Batch(first, 'lab');
-    for (const requests of exchanges) this.batch.add(requests, (replies) => this.settled.push(replies));
+    for (const requests of exchanges) this.batch.add(requests, { done: (replies) => this.settled.push(replies) });
   }
 
   hear(...messages: readonly number[][]): this {

@@ -67,10 +67,10 @@ describe('requests that travel together', () => {
   test('are not touched by one that cannot be encoded, nor are those of its exchange sent', () => {
     const talk = new Conversation(1, [set({ size: 1 })]);
     const { length } = talk.batch.out;
-    const bad = () => talk.batch.add([set(), set({ name: 'too long a name' })], () => undefined);
+    const bad = () => talk.batch.add([set(), set({ name: 'too long a name' })], { done: () => undefined });
     expect(bad).toThrow('name "too long a name" is 15 bytes; the kernel allows 7 (SIZE)');
     expect([talk.batch.out.length, talk.batch.open]).toEqual([length, 1]);
-    talk.batch.add([set()], (replies) => talk.settled.push(replies));
+    talk.batch.add([set()], { done: (replies) => talk.settled.push(replies) });
     expect(talk.batch.out.view.getUint32(length + 8, true)).toBe(2);
     expect(talk.batch.out.bytes.subarray(length + 20, length + 40)).toEqual(new Uint8Array(20));
   });
@@ -111,8 +111,8 @@ describe('a list that changed while it was read', () => {
 describe('an exchange that is withdrawn before it is sent', () => {
   test('goes out as NLMSG_NOOP that asks for an ack, and leaves the others', () => {
     const talk = new Conversation(1);
-    talk.batch.add([set({ size: 1 })], () => undefined);
-    const second = talk.batch.add([get(2)], () => undefined);
+    talk.batch.add([set({ size: 1 })], { done: () => undefined });
+    const second = talk.batch.add([get(2)], { done: () => undefined });
     const before = talk.batch.out.bytes.slice(0, 28);
     talk.batch.withdraw(second);
     expect(talk.batch.out.bytes.slice(0, 28)).toEqual(before);
@@ -122,7 +122,7 @@ describe('an exchange that is withdrawn before it is sent', () => {
 
   test('ends with that ack', () => {
     const talk = new Conversation(1);
-    const exchange = talk.batch.add([list()], (replies) => talk.settled.push(replies));
+    const exchange = talk.batch.add([list()], { done: (replies) => talk.settled.push(replies) });
     talk.batch.withdraw(exchange);
     expect(talk.hear(ack(1)).results).toEqual([[]]);
   });

@@ -93,7 +93,7 @@ describe('any bytes', () => {
         const get = makeRequest(linkFamily, { type: 18, name: 'RTM_GETLINK', decode });
         const dump = makeRequest(linkFamily, { type: 18, name: 'RTM_GETLINK', flags: NLM_F_DUMP, decode });
         const set = makeRequest(linkFamily, { type: 16, name: 'RTM_NEWLINK', attributes: { name: 'eth0' } });
-        batch.add([get, dump, set], () => undefined);
+        batch.add([get, dump, set], { done: () => undefined });
         for (const bytes of datagrams) {
           if (bytes.length >= 16) bytes.set([sequence, 0, 0, 0], 8);
           batch.receive(new ByteReader(bytes), bytes.length);
@@ -128,7 +128,7 @@ test.each([0, 1, 2, 3])('an attribute of length %d ends the reading', (length) =
 
 test.each([0, 1, 15])('a message of length %d ends the reading', (length) => {
   const batch = new Batch(0, undefined);
-  batch.add([makeRequest(linkFamily, { type: 16, name: 'RTM_NEWLINK' })], () => undefined);
+  batch.add([makeRequest(linkFamily, { type: 16, name: 'RTM_NEWLINK' })], { done: () => undefined });
   const bytes = new Uint8Array(32);
   bytes[0] = length;
   batch.receive(new ByteReader(bytes), bytes.length);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Reply } from '../../lib/netlink/batch.js';
+import type { Reply, Settled } from '../../lib/netlink/batch.js';
 import { dump, request, valuesOf } from '../../lib/netlink/request.js';
 import type { Netns } from '../../lib/netns/netns.js';
 import { type CallOptions, call, type Operation } from '../../lib/operation.js';
@@ -15,8 +15,8 @@ function namespace(...replies: Partial<Reply>[]) {
   const sockets = {
     label: 'lab',
     exchange: answer,
-    enqueue(_requests: unknown, done: (replies: Reply[]) => void) {
-      setImmediate(() => done(answer()));
+    enqueue(_requests: unknown, waiting: Settled) {
+      setImmediate(() => waiting.done(answer()));
       return () => false;
     },
   };

@@ -1,30 +1,36 @@
 import { describe, expect, test } from 'vitest';
 import { invalidValue } from '../../lib/errors.js';
-import { both, type CallOptions, call, type Effect, type Operation, perform } from '../../lib/operation.js';
+import {
+  both,
+  type CallOptions,
+  call,
+  type Effect,
+  type Operation,
+  perform,
+  type Waiting,
+} from '../../lib/operation.js';
 
 /** An effect that ends when the test says so, with what has happened to it. */
 function effect<T>(value: T, undo?: (value: T) => Operation<void>, withdrawable = false) {
-  let done: ((value: T) => void) | undefined;
-  let failed: ((error: unknown) => void) | undefined;
+  let waiting: Waiting<T> | undefined;
   const control = {
     begun: false,
     withdrawn: false,
-    finish: () => done?.(value),
-    fail: (error: unknown) => failed?.(error),
+    finish: () => waiting?.done(value),
+    fail: (error: unknown) => waiting?.failed(error),
   };
   const self: Effect<T> = {
     now: () => {
       control.begun = true;
       return value;
     },
-    later(whenDone, whenFailed) {
+    later(who) {
       control.begun = true;
-      done = whenDone;
-      failed = whenFailed;
-      return () => {
-        control.withdrawn = withdrawable;
-        return withdrawable;
-      };
+      waiting = who;
+    },
+    withdraw() {
+      control.withdrawn = withdrawable;
+      return withdrawable;
     },
     ...(undo && { undo }),
   };

@@ -186,6 +186,31 @@ describe('calls of one turn', () => {
   });
 });
 
+describe('more than fits into one batch', () => {
+  const many = Array.from({ length: 70_000 }, (_, index) => get(index));
+  const askMany = call('askMany', {}, function* (_options: CallOptions = {}): Operation<number> {
+    return (yield* perform(exchange(netns, many))).length;
+  });
+
+  test('asked together is numbered so that no number is used twice', async () => {
+    kernel.hold();
+    const results = [ask(1), askMany(), ask(2), askMany(), ask(3)];
+    await soon();
+    kernel.release();
+    expect(await Promise.all(results)).toEqual([1, 70_000, 2, 70_000, 3]);
+    const sequences = kernel.sent.flat().map(({ sequence }) => sequence);
+    expect(new Set(sequences).size).toBe(140_003);
+  });
+});
+
+test('nothing to ask is a mistake of the caller, rather than a wait without end', async () => {
+  const askNothing = call('askNothing', {}, function* (_options: CallOptions = {}): Operation<void> {
+    yield* perform(exchange(netns, []));
+  });
+  await expect(askNothing()).rejects.toThrow('there is nothing to send');
+  expect(() => askNothing.sync()).toThrow('there is nothing to send');
+});
+
 describe('answers', () => {
   test('of lists come with all their pieces', async () => {
     expect(await Promise.all([all(), ask(7)])).toEqual([[1, 2], 7]);

@@ -24,11 +24,8 @@ const captured = (name: string): Request => {
 };
 
 function answered(request: Request, hex: string): Reply | undefined {
-  let replies: Reply[] = [];
   const batch = new Batch(0, 'lab');
-  batch.add([request], (settled) => {
-    replies = settled;
-  });
+  const { replies } = batch.add([request], { done: () => undefined });
   const answer = bytesOf(hex);
   batch.receive(new ByteReader(answer), answer.length);
   expect(batch.open).toBe(0);
