@@ -161,6 +161,14 @@ export function systemError(errno: number, syscall: string, detail?: string): Er
   return error;
 }
 
+/** The same error once more, for each of several calls that it ends to have its own name in front. */
+export function copyOf(error: unknown): Error {
+  if (!(error instanceof Error)) return new Error(String(error));
+  const copy = Object.assign(new Error(error.message), error);
+  nameless.add(copy);
+  return copy;
+}
+
 /** Puts the public call's name in front of an error's message, once. */
 export function nameCall(error: unknown, call: string): unknown {
   if (!(error instanceof Error) || named.has(error)) return error;

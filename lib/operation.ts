@@ -89,7 +89,8 @@ export function call<A extends unknown[], R>(
     });
   const sync = (...args: A): R => {
     try {
-      return runNow(steps(...args), signalOf(args[place], options));
+      const signal = signalOf(args[place], options);
+      return runNow(steps(...args), signal);
     } catch (error) {
       throw nameCall(error, name);
     }

@@ -2,6 +2,7 @@
 
 export type { UnknownAttribute } from './netlink/attributes.js';
 export type { DeleteNetnsOptions, NetnsEntry, NetnsSource } from './netns/calls.js';
+export type { NetnsOptions } from './netns/netns.js';
 export type { Call, CallOptions } from './operation.js';
 export type { OpenMacvtapOptions } from './packet/macvtap.js';
 export type { QueueStats } from './packet/queue.js';
@@ -11,12 +12,13 @@ export type { PingResult } from './ping/ping.js';
 export type { PingAnswer, PingFailure, PingOptions, PingReply } from './ping/plan.js';
 export type { Address, AddressFlag, AddressSpec, SettableAddressFlag } from './rtnetlink/address/address.js';
 export type { ListAddressesOptions } from './rtnetlink/address/calls.js';
+export type { DeleteOptions } from './rtnetlink/if-exists.js';
 export type * from './rtnetlink/kinds/types.js';
 export type { AddrGenMode } from './rtnetlink/link/af-spec.js';
 export type { BridgePortAttributes, BridgePortOptions } from './rtnetlink/link/bridge-port.js';
 export type { LinkSpec, NewLinkOptions } from './rtnetlink/link/create.js';
 export type { DeleteLinkOptions } from './rtnetlink/link/delete.js';
-export type { GetLinkOptions, LinkRef, ListLinksOptions, NetnsOptions } from './rtnetlink/link/find.js';
+export type { GetLinkOptions, LinkRef, ListLinksOptions } from './rtnetlink/link/find.js';
 export type { LinkKind, LinkKinds } from './rtnetlink/link/kind.js';
 export type { Link, LinkFlag, LinkOf } from './rtnetlink/link/link.js';
 export type { LinkOptions } from './rtnetlink/link/options.js';

@@ -4,7 +4,7 @@
  * get in the way of the other.
  */
 import { constants } from 'node:os';
-import { closedError } from '../errors.js';
+import { closedError, copyOf } from '../errors.js';
 import type { NetlinkSocket } from '../native/binding.js';
 import { native } from '../native/load.js';
 import { Batch, type Reply, type Settled, type Share } from './batch.js';
@@ -65,8 +65,7 @@ function route(batch: Batch, buffer: ByteReader, size: number): void {
   }
 }
 
-const refuse = (batch: Batch, error: unknown): void =>
-  batch.refuse(() => (error instanceof Error ? error : new Error(String(error))));
+const refuse = (batch: Batch, error: unknown): void => batch.refuse(() => copyOf(error));
 
 export class Sockets {
   readonly #place: Place;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import * as errors from '../../lib/errors.js';
 
-const { NetlinkError, nameCall } = errors;
+const { copyOf, NetlinkError, nameCall } = errors;
 
 describe('an errno', () => {
   test.each([
@@ -142,4 +142,12 @@ describe('the name of the call', () => {
     expect(error.message).toBe('boom');
     expect(nameCall(undefined, 'getLink')).toBeUndefined();
   });
+});
+
+test('an error that ends several calls is told to each of them with its own name', () => {
+  const cause = Object.assign(new Error('EMFILE: too many open files, socket'), { code: 'EMFILE', syscall: 'socket' });
+  const first = nameCall(copyOf(cause), 'getLink') as Error;
+  const second = nameCall(copyOf(cause), 'listLinks') as Error;
+  expect(first).toMatchObject({ message: 'getLink: EMFILE: too many open files, socket', code: 'EMFILE' });
+  expect(second).toMatchObject({ message: 'listLinks: EMFILE: too many open files, socket', code: 'EMFILE' });
 });

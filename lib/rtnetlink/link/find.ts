@@ -2,19 +2,14 @@
 import { invalidValue, NetlinkError, outOfRange, wrongType } from '../../errors.js';
 import { makeRequest, NLM_F_DUMP, type ReplyDecoder, type Request } from '../../netlink/message.js';
 import { dump, request } from '../../netlink/request.js';
-import { type Netns, netnsOf } from '../../netns/netns.js';
-import { type CallOptions, call, type Operation } from '../../operation.js';
+import { Netns, type NetnsOptions, netnsOf } from '../../netns/netns.js';
+import { call, type Operation } from '../../operation.js';
 import { RTM } from '../types.js';
 import { ALT_NAME_LIMIT, linkFamily, NAME_LIMIT } from './attributes.js';
 import { decodeIdentity, decodeLink, type Link, type LinkIdentity } from './link.js';
 
 /** What stands for a link: a snapshot, an index, or a name (an alternative one too). */
 export type LinkRef = Link | number | string;
-
-export interface NetnsOptions extends CallOptions {
-  /** The namespace to act in; the process's own if absent. A `Link` brings its own. */
-  readonly netns?: Netns | undefined;
-}
 
 export interface GetLinkOptions extends NetnsOptions {
   /** Ask for the counters too. */
@@ -151,6 +146,9 @@ export function checkLinkRef(ref: unknown, field: string): asserts ref is LinkRe
     if (!Number.isInteger(ref) || ref <= 0 || ref > 0x7fffffff) throw outOfRange(field, ref, 'an index, 1 or more');
   } else if (typeof ref !== 'object' || ref === null || !('index' in ref) || !('netns' in ref)) {
     throw wrongType(field, 'a Link, an index or a name', ref);
+  } else if (!(ref.netns instanceof Netns)) {
+    // A copy of a link, through postMessage or JSON, has lost its namespace.
+    throw wrongType(`${field}.netns`, 'a Netns (a link does not survive being copied to another thread)', ref.netns);
   }
 }
 
