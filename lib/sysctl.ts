@@ -1,9 +1,8 @@
 /** Kernel parameters: `getSysctl`, `setSysctl`. Those below `net` are the namespace's own. */
 import { invalidValue, wrongType } from './errors.js';
 import { native } from './native/load.js';
-import { descriptorOf, netnsOf } from './netns/netns.js';
+import { descriptorOf, type NetnsOptions, netnsOf } from './netns/netns.js';
 import { both, call, type Operation, perform } from './operation.js';
-import type { NetnsOptions } from './rtnetlink/link/find.js';
 
 const ROOT = '/proc/sys/';
 

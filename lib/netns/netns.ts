@@ -7,6 +7,7 @@ import { closedError, wrongType } from '../errors.js';
 import type { Handle } from '../native/binding.js';
 import { native } from '../native/load.js';
 import { Sockets } from '../netlink/sockets.js';
+import type { CallOptions } from '../operation.js';
 
 /**
  * A network namespace, held open. It stays alive as long as the handle does, also after its name was
@@ -84,6 +85,12 @@ export class Netns {
   [inspect.custom](): string {
     return `Netns ${this.name === undefined ? '' : `'${this.name}' `}{ id: ${this.id}${this.closed ? ', closed' : ''} }`;
   }
+}
+
+/** Options of every call that acts in a namespace. */
+export interface NetnsOptions extends CallOptions {
+  /** The namespace to act in; the process's own if absent. A `Link` brings its own. */
+  readonly netns?: Netns | undefined;
 }
 
 /** Native code takes this for the namespace of the process. */

@@ -2,9 +2,9 @@
 import { invalidValue } from '../errors.js';
 import type { MacvtapOptions } from '../native/binding.js';
 import { native } from '../native/load.js';
-import { descriptorOf } from '../netns/netns.js';
+import { descriptorOf, type NetnsOptions } from '../netns/netns.js';
 import { both, call, type Operation, perform } from '../operation.js';
-import { getLink, type LinkRef, type NetnsOptions } from '../rtnetlink/link/find.js';
+import { getLink, type LinkRef } from '../rtnetlink/link/find.js';
 import type { Link } from '../rtnetlink/link/link.js';
 import { PacketDevice } from './device.js';
 import { addHint, closeHandles, IFF } from './open.js';

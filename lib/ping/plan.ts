@@ -1,7 +1,7 @@
 /** What a ping is asked to do: its options with their defaults, checked. Pure. */
 import { AF_INET, familyOf, formatIp, type IpFamily, parseIp } from '../addressing/ip.js';
 import { invalidValue, outOfRange, wrongType } from '../errors.js';
-import type { NetnsOptions } from '../rtnetlink/link/find.js';
+import type { NetnsOptions } from '../netns/netns.js';
 
 /** A request that was answered. */
 export interface PingAnswer {

@@ -1,7 +1,7 @@
 /** `ifExists` of the calls that remove something: what is not there need not be removed. */
 import { NetlinkError } from '../errors.js';
+import type { NetnsOptions } from '../netns/netns.js';
 import type { Operation } from '../operation.js';
-import type { NetnsOptions } from './link/find.js';
 
 export interface DeleteOptions extends NetnsOptions {
   /** Succeed where it is gone already, by itself or with its link. */

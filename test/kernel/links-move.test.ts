@@ -110,6 +110,20 @@ describeKernel('moveToNetns', () => {
     expect([seenNames(from).sort(), seenNames(to)]).toEqual([['a', 'b'], ['eth0']]);
   });
 
+  test('a name that is taken on the way is EEXIST, and tells where the link is', async () => {
+    const enqueue = from.sockets.enqueue.bind(from.sockets);
+    from.sockets.enqueue = (requests, waiting) => {
+      if (requests.some(({ name }) => name === 'RTM_NEWLINK')) ip(to, 'link add eth0 type ifb');
+      return enqueue(requests, waiting);
+    };
+    const error = await failure(moveToNetns(link, to, { name: 'eth0' }));
+    expect(error).toMatchObject({ name: 'NetlinkError', code: 'EEXIST', syscall: 'RTM_NEWLINK', link: 'a' });
+    expect([seenNames(from), seenNames(to).sort()]).toEqual([['b'], ['a', 'eth0']]);
+    expect(error.message).toContain(
+      'the name "eth0" is taken by a link there; the link has moved there, and is called "a"',
+    );
+  });
+
   test('its own name being taken there is EEXIST, unless it gets another', async () => {
     await createIfb({ name: 'a', netns: to });
     expect(await failure(moveToNetns(link, to))).toMatchObject({ name: 'NetlinkError', code: 'EEXIST', link: 'a' });

@@ -2,10 +2,10 @@
 import { familyNumber } from '../../addressing/ip.js';
 import { makeRequest, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE } from '../../netlink/message.js';
 import { dump, request } from '../../netlink/request.js';
-import { netnsOf } from '../../netns/netns.js';
+import { type NetnsOptions, netnsOf } from '../../netns/netns.js';
 import { call, type Operation } from '../../operation.js';
 import { type DeleteOptions, removal } from '../if-exists.js';
-import { indexOf, type LinkRef, type NetnsOptions, netnsOfLink } from '../link/find.js';
+import { indexOf, type LinkRef, netnsOfLink } from '../link/find.js';
 import { RTM } from '../types.js';
 import { type Address, type AddressSpec, addressRequest, decodeAddress, isListed, toSpec } from './address.js';
 import { addressFamily } from './attributes.js';

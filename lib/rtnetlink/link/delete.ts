@@ -4,11 +4,11 @@ import { invalidValue, wrongType } from '../../errors.js';
 import { checkInteger } from '../../netlink/codec.js';
 import { makeRequest, type Request } from '../../netlink/message.js';
 import { exchange, request } from '../../netlink/request.js';
-import { type Netns, netnsOf } from '../../netns/netns.js';
+import { type Netns, type NetnsOptions, netnsOf } from '../../netns/netns.js';
 import { call, type Operation, perform } from '../../operation.js';
 import { RTM } from '../types.js';
 import { linkFamily } from './attributes.js';
-import { getLinkRequest, isGone, type LinkRef, type NetnsOptions, nameAttribute, netnsOfLink } from './find.js';
+import { getLinkRequest, isGone, type LinkRef, nameAttribute, netnsOfLink } from './find.js';
 import { changeLinkRequest } from './finish.js';
 import type { Link } from './link.js';
 

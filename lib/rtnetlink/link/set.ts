@@ -3,11 +3,11 @@ import { constants } from 'node:os';
 import { invalidValue, NetlinkError, wrongType } from '../../errors.js';
 import { makeRequest, type Request } from '../../netlink/message.js';
 import { exchange, request, valuesOf } from '../../netlink/request.js';
-import { type Netns, netnsOf } from '../../netns/netns.js';
+import { type Netns, type NetnsOptions, netnsOf } from '../../netns/netns.js';
 import { call, type Operation, perform } from '../../operation.js';
 import { RTM } from '../types.js';
 import { linkFamily } from './attributes.js';
-import { getLinkRequest, indexOf, isGone, type LinkRef, type NetnsOptions, netnsOfLink } from './find.js';
+import { getLinkRequest, indexOf, isGone, type LinkRef, netnsOfLink } from './find.js';
 import { altNamesRequest, bridgePortRequest, changeLinkRequest, hasValue } from './finish.js';
 import { type LinkKinds, requireKind, toData } from './kind.js';
 import { LINK_FLAGS, type Link } from './link.js';
@@ -172,6 +172,8 @@ export const moveToNetns = call(
           context: { link: link.name },
         }),
       );
+    } catch (error) {
+      throw name === undefined ? error : yield* whereItIs(error, link, target, name);
     } finally {
       release();
     }
@@ -179,6 +181,26 @@ export const moveToNetns = call(
     return moved as Link;
   },
 );
+
+// The name was taken after it was looked up: the kernel has moved the link, and only then failed to rename it.
+function* whereItIs(error: unknown, link: Link, target: Netns, name: string): Operation<unknown> {
+  if (!(error instanceof NetlinkError) || error.code !== 'EEXIST') return error;
+  const [there] = yield* perform(exchange(target, [getLinkRequest(target, link.name)]));
+  const [here] = yield* perform(exchange(link.netns, [getLinkRequest(link.netns, link.index)]));
+  if (there?.error || !isGone(here?.error)) return error;
+  return takenName(link, target, `${nameIsTaken(name)}; the link has moved there, and is called "${link.name}"`);
+}
+
+const nameIsTaken = (name: string): string => `the name "${name}" is taken by a link there`;
+
+const takenName = (link: Link, target: Netns, kernelMessage: string): NetlinkError =>
+  new NetlinkError({
+    errno: -constants.errno.EEXIST,
+    syscall: 'RTM_NEWLINK',
+    link: link.name,
+    netns: target.sockets.label,
+    kernelMessage,
+  });
 
 function* refuseTakenName(target: Netns, link: Link, name: string): Operation<void> {
   const [reply] = yield* perform(exchange(target, [getLinkRequest(target, name)]));
@@ -188,11 +210,5 @@ function* refuseTakenName(target: Netns, link: Link, name: string): Operation<vo
   }
   const holder = reply?.values[0] as Link;
   if (target.id === link.netns.id && holder.index === link.index) return;
-  throw new NetlinkError({
-    errno: -constants.errno.EEXIST,
-    syscall: 'RTM_NEWLINK',
-    link: link.name,
-    netns: target.sockets.label,
-    kernelMessage: `the name "${name}" is taken by a link there`,
-  });
+  throw takenName(link, target, nameIsTaken(name));
 }

@@ -9,10 +9,10 @@ import {
   type Request,
 } from '../../netlink/message.js';
 import { dump, request } from '../../netlink/request.js';
-import { type Netns, netnsOf } from '../../netns/netns.js';
+import { type Netns, type NetnsOptions, netnsOf } from '../../netns/netns.js';
 import { call, type Operation } from '../../operation.js';
 import { type DeleteOptions, removal } from '../if-exists.js';
-import { indexOf, type LinkRef, type NetnsOptions, netnsOfLink } from '../link/find.js';
+import { indexOf, type LinkRef, netnsOfLink } from '../link/find.js';
 import { netnsTold } from '../netns-told.js';
 import { AF_BRIDGE, RTM } from '../types.js';
 import { neighborFamily } from './attributes.js';

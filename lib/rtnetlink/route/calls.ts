@@ -2,10 +2,10 @@
 import { wrongType } from '../../errors.js';
 import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from '../../netlink/message.js';
 import { send } from '../../netlink/request.js';
-import { type Netns, netnsOf } from '../../netns/netns.js';
+import { type Netns, type NetnsOptions, netnsOf } from '../../netns/netns.js';
 import { call, type Operation } from '../../operation.js';
 import { type DeleteOptions, removal } from '../if-exists.js';
-import { indexOf, type NetnsOptions, netnsOfLink } from '../link/find.js';
+import { indexOf, netnsOfLink } from '../link/find.js';
 import { netnsTold } from '../netns-told.js';
 import { RTM } from '../types.js';
 import { type RouteSpec, routeRequest, type WeightedNexthop } from './spec.js';

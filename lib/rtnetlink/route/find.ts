@@ -3,9 +3,9 @@ import { AF_INET, AF_INET6, familyNumber, familyOf, parseIp } from '../../addres
 import { invalidValue, NetlinkError } from '../../errors.js';
 import { makeRequest, NLM_F_DUMP, type Request } from '../../netlink/message.js';
 import { dump, request } from '../../netlink/request.js';
-import { type Netns, netnsOf } from '../../netns/netns.js';
+import { type Netns, type NetnsOptions, netnsOf } from '../../netns/netns.js';
 import { call, type Operation } from '../../operation.js';
-import { indexOf, type LinkRef, type NetnsOptions, netnsOfLink } from '../link/find.js';
+import { indexOf, type LinkRef, netnsOfLink } from '../link/find.js';
 import { RTM } from '../types.js';
 import { routeFamily } from './attributes.js';
 import {
