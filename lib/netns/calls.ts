@@ -162,7 +162,8 @@ const nameIn = (path: string): string | undefined => {
  * `ip netns list`
  */
 export const listNetns = call('listNetns', {}, function* (_options: CallOptions = {}): Operation<NetnsEntry[]> {
-  const files = yield* perform(readDirectory);
+  // A name may be a symbolic link, as those that lead into /proc; no namespace is mounted on a directory.
+  const files = (yield* perform(readDirectory)).filter((file) => !file.isDirectory());
   const entries: NetnsEntry[] = [];
   for (const name of files.map(({ name }) => name).sort()) {
     const path = `${DIRECTORY}/${name}`;

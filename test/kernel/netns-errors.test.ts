@@ -80,6 +80,7 @@ describeKernel('namespaces that cannot be', () => {
         expect((await failure(deleteNetns(name))).code).toBe('EINVAL');
       }
       expect(readdirSync('/run/netns').sort()).toEqual(['directory', 'symlink']);
+      expect(await listNetns()).toEqual([]);
       expect(existsSync('/run/netns/nothing')).toBe(false);
     } finally {
       execFileSync('rm', ['-r', '/run/netns/directory', '/run/netns/symlink']);
