@@ -12,7 +12,7 @@
  */
 import { inField, invalidValue } from '../errors.js';
 import { align4, type ByteReader, type ByteWriter, LITTLE_ENDIAN } from './bytes.js';
-import { type Codec, flag, type ValueOf } from './codec.js';
+import { bytes, type Codec, type ValueOf } from './codec.js';
 
 /** NLA_F_NESTED, NLA_F_NET_BYTEORDER and NLA_TYPE_MASK (linux/netlink.h). */
 const NESTED = 0x8000;
@@ -205,8 +205,7 @@ function encodeSlot(out: ByteWriter, { number, field, codec }: Slot, value: unkn
 
 /** One attribute: its header, its payload by `codec`, its padding. */
 export function writeAttribute<T>(out: ByteWriter, type: number, codec: Codec<T>, value: T, field: string): void {
-  // An NLA_FLAG attribute says false by its absence.
-  if ((codec as unknown) === flag && value === (false as unknown)) return;
+  if (codec.presence === true && value === false) return;
   const at = out.reserve(HEADER);
   codec.encode(out, value, field);
   const length = out.length - at;
@@ -217,11 +216,5 @@ export function writeAttribute<T>(out: ByteWriter, type: number, codec: Codec<T>
 }
 
 function encodeUnknown(out: ByteWriter, list: readonly UnknownAttribute[]): void {
-  for (const { type, data } of list) {
-    const at = out.reserve(HEADER);
-    out.writeBytes(data);
-    out.view.setUint16(at, HEADER + data.length, LITTLE_ENDIAN);
-    out.view.setUint16(at + 2, type, LITTLE_ENDIAN);
-    out.pad();
-  }
+  for (const [i, { type, data }] of list.entries()) writeAttribute(out, type, bytes, data, `unknown[${i}]`);
 }

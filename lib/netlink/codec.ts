@@ -17,6 +17,8 @@ export interface Codec<T> {
   decode(input: ByteReader, start: number, end: number): T;
   /** The payload is a list of attributes: NLA_F_NESTED is set. */
   readonly nested?: boolean;
+  /** The attribute has no payload: it says true by its presence, and false by its absence. */
+  readonly presence?: true;
   /** The attribute may stand several times; the value is an array of what each holds. */
   readonly repeated?: boolean;
   /** Kernel name, below this payload, of the attribute that contains the byte at `target`. */
@@ -147,16 +149,20 @@ export const booleanIn = (codec: Codec<number>): Codec<boolean> =>
 export const bool8 = booleanIn(u8);
 export const bool32 = booleanIn(u32);
 
-/** Present or not, without a payload (NLA_FLAG). Only `true` is encoded; see AttributeTable. */
+/** Present or not, without a payload (NLA_FLAG). Only `true` is encoded. */
 export const flag: Codec<boolean> = {
   minimum: 0,
+  presence: true,
   encode(_out, value, field) {
     if (value !== true) throw wrongType(field, 'true, or absent', value);
   },
   decode: () => true,
 };
 
-/** A number under a name. Numbers without a name (newer kernels) pass through as numbers. */
+/**
+ * A number under a name. Numbers without a name (newer kernels) pass through as numbers, both ways. The type does
+ * not say so: it would take the exhaustive `switch` over the names from users, for what only newer kernels know.
+ */
 export function named<const N extends Readonly<Record<string, number>>>(
   codec: Codec<number>,
   names: N,
