@@ -22,3 +22,25 @@ export function flagNames<const B extends Bits>(sum: number, bits: B): readonly 
   if (sum === 0) return NONE;
   return Object.keys(bits).filter((flag) => (sum & (bits[flag] as number)) !== 0) as Extract<keyof B, string>[];
 }
+
+/** Splits options into those that are bits of a number, with a mask of those that were said, and the others. */
+export function maskedBits(options: Readonly<Record<string, unknown>>, bits: Bits) {
+  const others: Record<string, unknown> = {};
+  let value = 0;
+  let mask = 0;
+  for (const [option, wanted] of Object.entries(options)) {
+    const bit = Object.hasOwn(bits, option) ? bits[option] : undefined;
+    if (bit === undefined) {
+      others[option] = wanted;
+    } else if (wanted !== undefined) {
+      if (typeof wanted !== 'boolean') throw wrongType(option, 'true or false', wanted);
+      mask |= bit;
+      if (wanted) value |= bit;
+    }
+  }
+  return { value, mask, others };
+}
+
+/** The same, back: the options that the mask has. */
+export const booleansIn = (value: number, mask: number, bits: Bits): Record<string, boolean> =>
+  Object.fromEntries(flagNames(mask, bits).map((option) => [option, (value & (bits[option] as number)) !== 0]));

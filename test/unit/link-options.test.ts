@@ -138,6 +138,11 @@ describe('a spec', () => {
       'ERR_OUT_OF_RANGE createVlan: id 4095 is out of range (an integer, 0 to 4094)',
     ],
     [
+      'a priority that is none',
+      () => createVlan.sync({ name: 'a', netns, parent: 3, id: 1, egressQos: [{ from: 0, to: -1 }] }),
+      'ERR_OUT_OF_RANGE createVlan: egressQos[0].to -1 is out of range',
+    ],
+    [
       'a vxlan without a network id',
       () => createVxlan.sync(anyhow({ name: 'a', netns })),
       'ERR_INVALID_ARG_VALUE createVxlan: vni undefined is no network id (0 to 16777215)',

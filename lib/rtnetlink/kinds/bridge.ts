@@ -1,15 +1,13 @@
 /** bridge: a switch (IFLA_BR_*, linux/if_link.h; net/bridge/br_netlink.c). */
-import { wrongType } from '../../errors.js';
 import { attributes } from '../../netlink/attributes.js';
 import { be16, bool8, booleanIn, flag, mac, named, u8, u16, u32 } from '../../netlink/codec.js';
 import { struct } from '../../netlink/struct.js';
+import { booleansIn, maskedBits } from '../flags.js';
 import { MULTICAST_ROUTER } from '../link/bridge-port.js';
 import { bridgeId, clockTime, clockTime64 } from '../link/bridge-units.js';
 import { createOfKind, type SpecOf } from '../link/create.js';
 import { defineKind } from '../link/kind.js';
-
-/** EtherTypes of the two kinds of VLAN tag (linux/if_ether.h). */
-const VLAN_PROTOCOLS = { '802.1q': 0x8100, '802.1ad': 0x88a8 } as const;
+import { VLAN_PROTOCOLS } from '../link/vlan-protocols.js';
 
 const multiBoolean = struct(8, { value: [0, u32], mask: [4, u32] });
 
@@ -105,24 +103,13 @@ export const bridge = defineKind({
   parent: 'none',
   data: bridgeAttributes,
   toData(options) {
-    const data = { ...options };
-    let value = 0;
-    let mask = 0;
-    for (const [option, bit] of Object.entries(BOOLEAN_OPTIONS)) {
-      const wanted = data[option];
-      if (wanted === undefined) continue;
-      if (typeof wanted !== 'boolean') throw wrongType(option, 'true or false', wanted);
-      mask |= bit;
-      if (wanted) value |= bit;
-      delete data[option];
-    }
-    return mask === 0 ? data : { ...data, booleanOptions: { value, mask } };
+    const { value, mask, others } = maskedBits(options, BOOLEAN_OPTIONS);
+    return mask === 0 ? others : { ...others, booleanOptions: { value, mask } };
   },
   fromData({ booleanOptions, ...data }) {
     if (booleanOptions === undefined) return data;
     const { value, mask } = booleanOptions as { value: number; mask: number };
-    const booleans = Object.entries(BOOLEAN_OPTIONS).filter(([, bit]) => (mask & bit) !== 0);
-    return { ...data, ...Object.fromEntries(booleans.map(([option, bit]) => [option, (value & bit) !== 0])) };
+    return { ...data, ...booleansIn(value, mask, BOOLEAN_OPTIONS) };
   },
 });
 

@@ -1,26 +1,25 @@
 /** vlan: the frames of another link that carry one VLAN tag (IFLA_VLAN_*, linux/if_link.h; net/8021q). */
-import { invalidValue, wrongType } from '../../errors.js';
+import { invalidValue } from '../../errors.js';
 import { attributes } from '../../netlink/attributes.js';
 import { be16, named, repeated, u16, u32, within } from '../../netlink/codec.js';
 import { struct } from '../../netlink/struct.js';
+import { booleansIn, maskedBits } from '../flags.js';
 import { createOfKind, type SpecOf } from '../link/create.js';
 import type { LinkRef } from '../link/find.js';
 import { defineKind } from '../link/kind.js';
+import { VLAN_PROTOCOLS } from '../link/vlan-protocols.js';
 
 /** VLAN_FLAG_* (linux/if_vlan.h). */
 const FLAGS = { reorderHeader: 0x1, gvrp: 0x2, looseBinding: 0x4, mvrp: 0x8, bridgeBinding: 0x10 } as const;
-const PROTOCOLS = { '802.1q': 0x8100, '802.1ad': 0x88a8 } as const;
 
-const qosMapping = attributes({
-  mappings: [1, 'IFLA_VLAN_QOS_MAPPING', repeated(struct(8, { from: [0, u32], to: [4, u32] }))],
-});
+const mappings = [1, 'IFLA_VLAN_QOS_MAPPING', repeated(struct(8, { from: [0, u32], to: [4, u32] }))] as const;
 
 const vlanAttributes = attributes({
   id: [1, 'IFLA_VLAN_ID', within(u16, 0, 4094)],
   flags: [2, 'IFLA_VLAN_FLAGS', struct(8, { flags: [0, u32], mask: [4, u32] })],
-  egressQos: [3, 'IFLA_VLAN_EGRESS_QOS', qosMapping],
-  ingressQos: [4, 'IFLA_VLAN_INGRESS_QOS', qosMapping],
-  protocol: [5, 'IFLA_VLAN_PROTOCOL', named(be16, PROTOCOLS)],
+  egressQos: [3, 'IFLA_VLAN_EGRESS_QOS', attributes({ egressQos: mappings }).called('')],
+  ingressQos: [4, 'IFLA_VLAN_INGRESS_QOS', attributes({ ingressQos: mappings }).called('')],
+  protocol: [5, 'IFLA_VLAN_PROTOCOL', named(be16, VLAN_PROTOCOLS)],
 });
 
 /** One line of a table between packet priorities and the tag's priority bits. */
@@ -35,7 +34,7 @@ export interface VlanOptions {
   /** 0 to 4094. */
   readonly id: number;
   /** `802.1q` if absent. */
-  readonly protocol?: keyof typeof PROTOCOLS | undefined;
+  readonly protocol?: keyof typeof VLAN_PROTOCOLS | undefined;
   readonly reorderHeader?: boolean | undefined;
   readonly gvrp?: boolean | undefined;
   readonly mvrp?: boolean | undefined;
@@ -63,35 +62,24 @@ export const vlan = defineKind({
     if (id === undefined) throw invalidValue('id', id, 'is no VLAN id (0 to 4094)');
   },
   toData({ egressQos, ingressQos, ...options }) {
-    const data: Record<string, unknown> = { ...options };
-    let flags = 0;
-    let mask = 0;
-    for (const [option, bit] of Object.entries(FLAGS)) {
-      const wanted = data[option];
-      if (wanted === undefined) continue;
-      if (typeof wanted !== 'boolean') throw wrongType(option, 'true or false', wanted);
-      mask |= bit;
-      if (wanted) flags |= bit;
-      delete data[option];
-    }
-    if (mask !== 0) data['flags'] = { flags, mask };
-    if (egressQos !== undefined) data['egressQos'] = { mappings: egressQos };
-    if (ingressQos !== undefined) data['ingressQos'] = { mappings: ingressQos };
-    return data;
+    const { value, mask, others } = maskedBits(options, FLAGS);
+    return {
+      ...others,
+      ...(mask !== 0 && { flags: { flags: value, mask } }),
+      ...(egressQos !== undefined && { egressQos: { egressQos } }),
+      ...(ingressQos !== undefined && { ingressQos: { ingressQos } }),
+    };
   },
   fromData({ flags, egressQos, ingressQos, ...data }) {
     const bits = (flags as { flags: number } | undefined)?.flags ?? 0;
     return {
       ...data,
-      ...Object.fromEntries(Object.entries(FLAGS).map(([option, bit]) => [option, (bits & bit) !== 0])),
-      ...mappingsIn('egressQos', egressQos),
-      ...mappingsIn('ingressQos', ingressQos),
+      ...booleansIn(bits, ~0, FLAGS),
+      ...(egressQos !== undefined && { egressQos: [], ...egressQos }),
+      ...(ingressQos !== undefined && { ingressQos: [], ...ingressQos }),
     };
   },
 });
-
-const mappingsIn = (field: string, nest: unknown): Record<string, unknown> =>
-  nest === undefined ? {} : { [field]: (nest as { mappings?: QosMapping[] }).mappings ?? [] };
 
 /** What `createVlan` takes. */
 export type VlanSpec = SpecOf<'vlan'>;

@@ -68,7 +68,7 @@ const STRUCTS: readonly [name: string, of: unknown, fields: (field: string) => s
     }),
   ],
   ['ifla_vlan_flags', nested(dataOf('vlan'), 'flags'), snakeCase],
-  ['ifla_vlan_qos_mapping', nested(qos.entries, 'mappings'), snakeCase],
+  ['ifla_vlan_qos_mapping', nested(qos.entries, 'egressQos'), snakeCase],
   ['ifla_vxlan_port_range', nested(dataOf('vxlan'), 'portRange'), snakeCase],
   ['br_boolopt_multi', nested(dataOf('bridge'), 'booleanOptions'), fieldsOf({ value: 'optval', mask: 'optmask' })],
 ];
