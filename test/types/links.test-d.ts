@@ -141,7 +141,8 @@ describe('bridge', () => {
 
 describe('any link', () => {
   test('is made by its kind', () => {
-    expectTypeOf(createLink({ kind: 'vxlan', name: 'a', vni: 1 })).resolves.toExtend<Link>();
+    expectTypeOf(createLink({ kind: 'vxlan', name: 'a', vni: 1 })).resolves.toEqualTypeOf<LinkOf<'vxlan'>>();
+    expectTypeOf(sync.createLink({ kind: 'dummy', name: 'a' })).toEqualTypeOf<LinkOf<'dummy'>>();
     createLink({ kind: 'dummy', name: 'a' });
     // @ts-expect-error: no such kind
     createLink({ kind: 'carrier-pigeon', name: 'a' });

@@ -54,6 +54,16 @@ export type LinkSpec = {
 /** The spec of one kind, without naming the kind. */
 export type SpecOf<K extends keyof LinkKinds> = NewLinkOptions & LinkKinds[K];
 
+/** `createLink`, which gives a link of the kind that it is asked for. */
+interface CreateLink {
+  <K extends LinkSpec['kind']>(spec: LinkSpec & { readonly kind: K }, options?: CallOptions): Promise<LinkOf<K>>;
+  /** @internal */
+  readonly sync: <K extends LinkSpec['kind']>(
+    spec: LinkSpec & { readonly kind: K },
+    options?: CallOptions,
+  ) => LinkOf<K>;
+}
+
 /**
  * Makes a link of any kind that netloom knows. For a pair (veth) it gives the first end.
  *
@@ -69,7 +79,7 @@ export const createLink = call(
     const [link] = yield* makeLink(spec.kind, spec as unknown as NewLinkOptions);
     return link;
   },
-);
+) as CreateLink;
 
 /** The public call `create...` of one kind. */
 export const createOfKind = <K extends keyof LinkKinds>(name: string, kind: K) =>
