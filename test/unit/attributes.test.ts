@@ -81,6 +81,11 @@ describe('encoding', () => {
     const outer = attributes({ all: [1, 'ALL', table] });
     expect(() => encoded(outer as never, { all: { macs: many } }, '')).toThrow('an attribute holds 65535');
   });
+
+  test('raw bytes longer than a length can say are refused', () => {
+    const data = new Uint8Array(0x10000);
+    expect(() => encoded(table as never, { unknown: [{ type: 99, data }] }, '')).toThrow('an attribute holds 65535');
+  });
 });
 
 describe('decoding', () => {
