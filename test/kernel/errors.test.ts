@@ -19,7 +19,7 @@ import {
 } from 'netloom';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { expectNoLeaks } from './leaks.ts';
-import { describeKernel } from './privilege.ts';
+import { describeKernel, testNeeds } from './privilege.ts';
 import { failure, ip, pathOf, runProgram, seen, seenAddresses, seenNames } from './witness.ts';
 
 describeKernel('bad input', () => {
@@ -334,7 +334,7 @@ describeKernel('bad input', () => {
     });
   });
 
-  test('without privilege every change is EPERM, and says what is needed', async () => {
+  testNeeds('users')('without privilege every change is EPERM, and says what is needed', async () => {
     const told = runProgram(
       `import { openNetns, createVeth, setLink, deleteLink, addAddress, getLink } from 'netloom';
        const netns = await openNetns({ path: '${pathOf(netns)}' });

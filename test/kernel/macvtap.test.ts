@@ -36,7 +36,7 @@ async function receive(queue: PacketQueue): Promise<Uint8Array> {
   throw new Error('the queue was closed');
 }
 
-describeKernel('openMacvtap', () => {
+describeKernel.needs('devices')('openMacvtap', () => {
   expectNoLeaks(async () => {
     await using netns = await createNetns();
     const [a] = (await macvtaps(netns, 'a')) as [Link];

@@ -12,7 +12,7 @@ import {
 import { createNetns, createVeth, deleteNetns, getLink, listLinks, listNetns, Netns, openNetns } from 'netloom';
 import { afterEach, expect, test } from 'vitest';
 import { expectNoLeaks } from './leaks.ts';
-import { describeKernel } from './privilege.ts';
+import { describeKernel, testNeeds } from './privilege.ts';
 import { failure, run, runProgram, seenNames } from './witness.ts';
 
 const mounts = (): number => readFileSync('/proc/self/mountinfo', 'utf8').split('\n').length;
@@ -87,7 +87,7 @@ describeKernel('namespaces that cannot be', () => {
     }
   });
 
-  test('without privilege it is EPERM, and leaves no file and no mount', async () => {
+  testNeeds('users')('without privilege it is EPERM, and leaves no file and no mount', async () => {
     const before = mounts();
     const told = runProgram(
       `import { createNetns } from 'netloom';

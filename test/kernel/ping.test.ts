@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { createNetns } from '../../lib/netns/calls.js';
 import type { Netns } from '../../lib/netns/netns.js';
 import { ping } from '../../lib/ping/ping.js';
@@ -266,7 +266,7 @@ describeKernel('ping', () => {
     expect(inside(near, process.execPath, '-e', program)).toBe('all terminated\n');
   });
 
-  describe('without CAP_NET_RAW', () => {
+  describeKernel.needs('users', 'groups')('without CAP_NET_RAW', () => {
     const RANGE = '/proc/sys/net/ipv4/ping_group_range';
     const NOBODY = 65534;
     const before = readFileSync(RANGE, 'utf8');

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, it } from 'vitest';
 import { expectNoLeaks } from './leaks.ts';
-import { describeKernel } from './privilege.ts';
+import { describeKernel, lacks, needsOf } from './privilege.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 // Inside the package, so that 'netloom' is the package itself, as built.
@@ -50,7 +50,8 @@ describeKernel("the README's code", () => {
     expect(blocks).toHaveLength(PRINTED.length);
   });
 
-  it.each(PRINTED.map((printed, i) => ({ printed, i })))('runs block $i', ({ printed, i }) => {
+  it.for(PRINTED.map((printed, i) => ({ printed, i })))('runs block $i', ({ printed, i }, { skip }) => {
+    skip(lacks(...needsOf(blocks[i] ?? '')));
     const { stdout, stderr, status } = spawnSync(process.execPath, [join(directory, `block${i}.js`)], {
       encoding: 'utf8',
       timeout: 20_000,

@@ -1,16 +1,12 @@
-import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { describeKernel } from './privilege.ts';
+import { describeKernel, UNSHARE } from './privilege.ts';
 import { runProgram } from './witness.ts';
 
-/** What a user without privilege runs a program with. */
-const UNSHARE = ['unshare', '--user', '--map-root-user', '--net', '--mount'] as const;
-const available = spawnSync(UNSHARE[0], [...UNSHARE.slice(1), 'true']).status === 0;
 /** As such a user: nobody, without any capability. */
 const NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'] as const;
 
-describeKernel('without root, in a user namespace', () => {
-  test.skipIf(!available)('namespaces, links and addresses work', () => {
+describeKernel.needs('users', 'rootless')('without root, in a user namespace', () => {
+  test('namespaces, links and addresses work', () => {
     const told = runProgram(
       `import { createNetns, createVeth, currentNetns, listLinks, setLink } from 'netloom';
        await setLink('lo', { up: true });
@@ -31,7 +27,7 @@ describeKernel('without root, in a user namespace', () => {
     expect(told).toEqual({ user: 0, own: ['lo', 'a'], made: ['lo', 'b'], carrier: [true, true], different: true });
   });
 
-  test.skipIf(!available)('names work too, once /run is the user’s own', () => {
+  test('names work too, once /run is the user’s own', () => {
     const told = runProgram(
       `import { createNetns, deleteNetns, listNetns, openNetns, listLinks } from 'netloom';
        import { execFileSync } from 'node:child_process';
@@ -46,7 +42,7 @@ describeKernel('without root, in a user namespace', () => {
     expect(told).toEqual({ listed: [{ name: 'blue', same: true }], entered: true, links: ['lo'], left: [] });
   });
 
-  test.skipIf(!available)('a name where /run belongs to somebody else is refused, and leaves no descriptor', () => {
+  test('a name where /run belongs to somebody else is refused, and leaves no descriptor', () => {
     const told = runProgram(
       `import { createNetns } from 'netloom';
        import { readdirSync } from 'node:fs';

@@ -6,7 +6,7 @@ import { expectNoLeaks } from './leaks.js';
 import { FRAME, inside, ipLink, pause, program, queueOf, readAll, withNetns } from './packet-peers.js';
 import { describeKernel } from './privilege.js';
 
-describeKernel('a queue', () => {
+describeKernel.needs('tun')('a queue', () => {
   expectNoLeaks(async () => {
     await using netns = await createNetns();
     await using _device = await createTap({ netns });
@@ -163,7 +163,7 @@ while time.monotonic() < end: s.send(bytes(12) + b'\\x88\\x85' + b'x' * 46)`;
     }));
 });
 
-describeKernel('the process', () => {
+describeKernel.needs('tun')('the process', () => {
   const open = `
     const { createTap } = await import(dist + 'packet/tun.js');
     const { createNetns } = await import(dist + 'netns/calls.js');

@@ -22,7 +22,7 @@ import { describeKernel } from './privilege.js';
 const MAC = '02:00:00:00:00:01';
 const HOST = Uint8Array.of(2, 0, 0, 0, 0, 2);
 
-describeKernel('createTap', () => {
+describeKernel.needs('tun')('createTap', () => {
   expectNoLeaks(async () => {
     await using netns = await createNetns();
     await using _device = await createTap({ netns });

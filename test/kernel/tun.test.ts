@@ -5,12 +5,12 @@ import { createTun, openPacketDevice } from '../../lib/packet/tun.js';
 import { deleteLink } from '../../lib/rtnetlink/link/delete.js';
 import { expectNoLeaks } from './leaks.js';
 import { answerPacket, inside, ipLink, program } from './packet-peers.js';
-import { describeKernel } from './privilege.js';
+import { describeKernel, testNeeds } from './privilege.js';
 
 /** Sends a line to 10.0.0.2 port 7, and prints what comes back. */
 const ECHO = "exec 3<>/dev/udp/10.0.0.2/7; echo 'hello tun' >&3; head -n 1 <&3";
 
-describeKernel('createTun', () => {
+describeKernel.needs('tun')('createTun', () => {
   expectNoLeaks(async () => {
     await using netns = await createNetns();
     await using _device = await createTun({ netns });
@@ -89,7 +89,7 @@ describeKernel('without what it needs', () => {
     expect(message).toContain('--device /dev/net/tun');
   });
 
-  test('a missing privilege is named', async () => {
+  testNeeds('tun')('a missing privilege is named', async () => {
     const message = await attempt('setpriv', '--bounding-set=-net_admin', '--inh-caps=-net_admin');
     expect(message).toContain("EPERM createTun: EPERM: operation not permitted, TUNSETIFF 'tun%d'");
     expect(message).toContain('CAP_NET_ADMIN');
