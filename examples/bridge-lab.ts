@@ -18,14 +18,14 @@ import {
   getLink,
   listAddresses,
   listLinks,
+  listNetns,
   moveToNetns,
   type Netns,
   ping,
   setLink,
 } from 'netloom';
 
-/** What works where the program as it was started does not. */
-const COMMANDS = ['sudo npm start', 'unshare --user --map-root-user --net --mount npm start'];
+const NAMES = ['net0', 'net1', 'bridge'];
 
 async function main(): Promise<void> {
   const interrupt = new AbortController();
@@ -37,7 +37,7 @@ async function main(): Promise<void> {
     await lab(interrupt.signal);
   } catch (error) {
     if (!interrupt.signal.aborted) {
-      console.error(`bridge-lab: ${explain(error)}`);
+      console.error(`bridge-lab: ${await explain(error)}`);
       process.exitCode = 1;
     }
   }
@@ -51,7 +51,7 @@ async function lab(signal: AbortSignal): Promise<void> {
   const made: [name: string, netns: Netns][] = [];
   try {
     // One after the other, so that a name that is taken stops it before there is more to take back.
-    for (const name of ['net0', 'net1', 'bridge']) made.push([name, await namespace(name)]);
+    for (const name of NAMES) made.push([name, await namespace(name)]);
     const [net0, net1, bridge] = made.map(([, netns]) => netns) as [Netns, Netns, Netns];
 
     const br = await createBridge({ name: 'br', netns: bridge, up: true });
@@ -118,15 +118,15 @@ async function show(name: string, netns: Netns): Promise<void> {
   }
 }
 
-function explain(error: unknown): string {
-  const { code, syscall, message } = error as NodeJS.ErrnoException;
-  if (code === 'EPERM' && syscall === 'unshare') {
-    return `making network namespaces takes CAP_SYS_ADMIN, which this process does not have. Run one of\n${COMMANDS.map(
-      (command) => `    ${command}`,
-    ).join('\n')}`;
-  }
-  if (code === 'EEXIST') return `${message}.\nIt is not the lab's, and was left alone; \`ip netns list\` shows it.`;
-  return message;
+async function explain(error: unknown): Promise<string> {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code !== 'EEXIST') return message;
+  const taken = (await listNetns()).filter(({ name }) => NAMES.includes(name));
+  return [
+    `${message}.`,
+    'It was left alone. If it was left over by a lab that was killed, remove it with',
+    ...taken.map(({ name }) => `    ip netns delete ${name}`),
+  ].join('\n');
 }
 
 await main();
