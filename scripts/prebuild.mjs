@@ -35,7 +35,7 @@ if (!isFresh(nativeSources(), [addon, helper])) {
       ...['--napi', '--tag-libc', libc, '--strip', '--strip-bin', strip],
       ...['--arch', arch, '--target', process.versions.node, '--cwd', staged, '--out', root],
     ],
-    { env: { ...cross, ...gypEnvironment() } },
+    { env: { ...cross, ...gypEnvironment() }, quiet: true },
   );
   // Static, because every executable linked against glibc 2.34 or newer asks for that version at start.
   run(cross['CC'] ?? process.env['CC'] ?? 'cc', [

@@ -13,14 +13,28 @@ import { generateKinds } from './generate-kinds.mjs';
 export const root = fileURLToPath(new URL('..', import.meta.url));
 const bin = join(root, 'node_modules', '.bin');
 
-/** Prints the command, runs it, and ends this process when it fails. Output goes to stderr: stdout is the caller's. */
-export function run(/** @type {string} */ command, /** @type {string[]} */ args, options = {}) {
+/**
+ * Prints the command, runs it, and ends this process when it fails. Output goes to stderr: stdout is the caller's.
+ * With `quiet`, what the command prints to its stdout is shown only when it fails.
+ *
+ * @param {string} command
+ * @param {string[]} args
+ * @param {import('node:child_process').SpawnSyncOptions & { quiet?: boolean }} options
+ */
+export function run(command, args, { quiet = false, ...options } = {}) {
   console.error(
     `> ${[relative(root, command).startsWith('..') ? command : relative(root, command), ...args].join(' ')}`,
   );
-  const { status, signal, error } = spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2], ...options });
+  const { status, signal, error, stdout } = spawnSync(command, args, {
+    cwd: root,
+    stdio: ['ignore', quiet ? 'pipe' : 2, 2],
+    maxBuffer: 1 << 26,
+    ...options,
+  });
   if (error) console.error(`${command}: ${error.message}`);
-  if (status !== 0) process.exit(signal ? 1 : (status ?? 1));
+  if (status === 0) return;
+  if (quiet) process.stderr.write(stdout ?? '');
+  process.exit(signal ? 1 : (status ?? 1));
 }
 
 /** Every file below the given files and directories whose name ends in one of `extensions`. */
@@ -48,7 +62,8 @@ export function gypEnvironment() {
   const prefix = resolve(process.execPath, '..', '..');
   const header = join(prefix, 'include', 'node', 'node_version.h');
   const major = existsSync(header) && /NODE_MAJOR_VERSION (\d+)/.exec(readFileSync(header, 'utf8'))?.[1];
-  const environment = { ...process.env, npm_config_jobs: process.env['npm_config_jobs'] ?? 'max' };
+  // Settings of the caller come first. node-gyp's own log says what it found even where all went well.
+  const environment = { npm_config_jobs: 'max', npm_config_loglevel: 'warn', ...process.env };
   return major === process.versions.node.split('.')[0] ? { ...environment, npm_config_nodedir: prefix } : environment;
 }
 
@@ -76,7 +91,7 @@ function native() {
   const outputs = ['netloom.node', 'netloom-exec'].map((name) => join(root, 'build', 'Release', name));
   if (isFresh(nativeSources(), outputs)) return;
   const started = new Date();
-  run(join(bin, 'node-gyp'), ['configure', 'build', '--silent'], { env: gypEnvironment() });
+  run(join(bin, 'node-gyp'), ['configure', 'build', '--silent'], { env: gypEnvironment(), quiet: true });
   // make leaves an output alone that a changed file has no part in; it is up to date all the same.
   for (const output of outputs) if (existsSync(output)) utimesSync(output, started, started);
 }

@@ -13,8 +13,8 @@ const staged = stage('asan', [
   ...['tsconfig.examples.json', 'README.md', 'lib', 'dist', 'test', 'scripts', 'examples', 'build/examples'],
 ]);
 const gyp = join(root, 'node_modules', '.bin', 'node-gyp');
-run(gyp, ['configure', '--silent', '--', '-Dnetloom_sanitize=1'], { cwd: staged, env: gypEnvironment() });
-run(gyp, ['build', '--silent'], { cwd: staged, env: gypEnvironment() });
+run(gyp, ['configure', '--silent', '--', '-Dnetloom_sanitize=1'], { cwd: staged, env: gypEnvironment(), quiet: true });
+run(gyp, ['build', '--silent'], { cwd: staged, env: gypEnvironment(), quiet: true });
 run(process.execPath, [join(staged, 'scripts', 'test.mjs'), 'unit', 'kernel', ...process.argv.slice(2)], {
   cwd: staged,
   stdio: 'inherit',
