@@ -13,7 +13,7 @@ import { root, setUp } from './setup.mjs';
 
 const SUITES = ['unit', 'types', 'package', 'kernel'];
 /** sysfs shows the network namespace of the process that mounted it. */
-const ISOLATE = 'mount -t tmpfs tmpfs /run && mount -t sysfs sysfs /sys && ip link set lo up && exec "$@"';
+const ISOLATE = 'mount -t tmpfs -o mode=755 tmpfs /run && mount -t sysfs sysfs /sys && ip link set lo up && exec "$@"';
 
 const options = process.argv.slice(2);
 const named = [];

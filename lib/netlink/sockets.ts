@@ -34,8 +34,6 @@ const MANY = FULL / NLMSG_HEADER;
 // What is sent synchronously has had its end when the call returns.
 const NOBODY: Settled = { done: () => undefined };
 
-const NETLINK_ROUTE = 0;
-
 /** The last sequence number is never reached by a batch, so that within one they only rise. */
 const SEQUENCE_LIMIT = 0x7fffffff;
 
@@ -221,6 +219,6 @@ export class Sockets {
   }
 
   #options() {
-    return { netns: this.#place.descriptor(), protocol: NETLINK_ROUTE, receiveBuffer: KERNEL_BUFFER };
+    return { netns: this.#place.descriptor(), receiveBuffer: KERNEL_BUFFER };
   }
 }

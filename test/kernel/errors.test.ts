@@ -160,9 +160,7 @@ describeKernel('bad input', () => {
           `the address ${JSON.stringify(address)}`,
           () => addAddress(link, address),
           'ERR_INVALID_ARG_VALUE',
-          new RegExp(
-            `^addAddress: address "(${address}" has no prefix length|${address.split('/')[0]}" is no IP address)`,
-          ),
+          new RegExp(`^addAddress: address "${address}" (has no prefix length|is no IP address)`),
         ] as const satisfies [string, () => Promise<unknown>, string, RegExp],
     ),
     [

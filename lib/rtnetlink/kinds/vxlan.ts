@@ -3,23 +3,14 @@
  * drivers/net/vxlan, RFC 7348).
  */
 import { parseIp } from '../../addressing/ip.js';
-import { invalidValue, wrongType } from '../../errors.js';
+import { invalidValue } from '../../errors.js';
 import { attributes } from '../../netlink/attributes.js';
-import { be16, be32, bool8, bytes, flag, ipv4, ipv6, mapped, named, u8, u32, within } from '../../netlink/codec.js';
+import { be16, be32, bool8, bytes, flag, ipv4, ipv6, named, u8, u32, within } from '../../netlink/codec.js';
 import { struct } from '../../netlink/struct.js';
 import { createOfKind, type SpecOf } from '../link/create.js';
 import type { LinkRef } from '../link/find.js';
 import { defineKind } from '../link/kind.js';
-
-// Milliseconds here, whole seconds there.
-const seconds = mapped(
-  u32,
-  (milliseconds: number, field) => {
-    if (typeof milliseconds !== 'number') throw wrongType(field, 'a number of milliseconds', milliseconds);
-    return Math.ceil(milliseconds / 1000);
-  },
-  (value) => value * 1000,
-);
+import { seconds } from '../time.js';
 
 const DF_MODES = { unset: 0, set: 1, inherit: 2 } as const;
 
