@@ -185,7 +185,7 @@ describeKernel('bad input', () => {
       'a bad address at the other end',
       () => createVeth({ name: 'a', netns, peer: { name: 'b', addresses: ['10.0.0.999/24'] } }),
       'ERR_INVALID_ARG_VALUE',
-      /^createVeth: peer\.addresses\[0\]\.address "10\.0\.0\.999" is no IP address$/,
+      /^createVeth: peer\.addresses\[0\]\.address "10\.0\.0\.999\/24" is no IP address$/,
     ],
     [
       'addresses that are no list',
