@@ -6,9 +6,11 @@
 
 // After <time.h>, whose timespec it uses.
 #include <linux/errqueue.h>
+#include <linux/filter.h>
 #include <linux/icmp.h>
 
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 #include "arguments.h"
@@ -146,21 +148,59 @@ Status SetOption(int fd, int level, int name, T value) {
   return Done{};
 }
 
+// Which types a raw socket gets: echo replies, or nothing at all. Unlike a socket filter this is looked at before the
+// packet is copied for the socket. ICMP errors come by the error queue, which neither keeps from it.
+Status HearReplies(int fd, bool v4, bool hear) {
+  if (v4) return SetOption(fd, SOL_RAW, ICMP_FILTER, icmp_filter{hear ? ~(1U << ICMP_ECHOREPLY) : ~0U});
+  icmp6_filter filter;
+  ICMP6_FILTER_SETBLOCKALL(&filter);
+  if (hear) ICMP6_FILTER_SETPASS(ICMP6_ECHO_REPLY, &filter);
+  return SetOption(fd, IPPROTO_ICMPV6, ICMP6_FILTER, filter);
+}
+
+// A raw socket gets a copy of every echo reply of its namespace, and among hundreds of pings those to the others would
+// fill its receive buffer, so that the kernel drops its own. It hears nothing until its first request.
+Status BeDeaf(int fd, bool v4) {
+  Status deaf = HearReplies(fd, v4, false);
+  if (!deaf) return deaf;
+  // What came in before that.
+  while (::recv(fd, nullptr, 0, MSG_DONTWAIT) >= 0) {
+  }
+  return Done{};
+}
+
+// From now on echo replies to the identifier of `request` are let in, and nothing else: ICMP_FILTER knows no types from
+// 32 on, and passes them.
+Status HearRepliesTo(int fd, bool v4, Bytes request) {
+  constexpr uint32_t kTypeAt = 0;
+  constexpr uint32_t kIdentifierAt = 4;
+  if (request.size < kIdentifierAt + 2) return SystemError{"send", EINVAL, {}};
+  const uint32_t reply = v4 ? ICMP_ECHOREPLY : ICMP6_ECHO_REPLY;
+  const auto identifier = static_cast<uint32_t>(request.data[kIdentifierAt] << 8 | request.data[kIdentifierAt + 1]);
+  sock_filter code[] = {
+      // X is where the ICMP message begins: IPv4 arrives with its header, IPv6 without.
+      v4 ? sock_filter BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0) : sock_filter BPF_STMT(BPF_LDX | BPF_IMM, 0),
+      BPF_STMT(BPF_LD | BPF_B | BPF_IND, kTypeAt),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, reply, 0, 3),
+      BPF_STMT(BPF_LD | BPF_H | BPF_IND, kIdentifierAt),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, identifier, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),  // all of the packet
+      BPF_STMT(BPF_RET | BPF_K, 0),
+  };
+  Status status = SetOption(fd, SOL_SOCKET, SO_ATTACH_FILTER, sock_fprog{std::size(code), code});
+  return status ? HearReplies(fd, v4, true) : status;
+}
+
 Status Configure(const OpenedSocket& socket, int family, int ttl) {
   const int fd = socket.fd.get();
   const bool v4 = family == AF_INET;
   const int level = v4 ? static_cast<int>(IPPROTO_IP) : static_cast<int>(IPPROTO_IPV6);
-  Status status = SetOption(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
+  Status status = socket.raw ? BeDeaf(fd, v4) : Done{};
+  if (status) status = SetOption(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
   if (status) status = SetOption(fd, level, v4 ? IP_RECVERR : IPV6_RECVERR, 1);
   if (status) status = SetOption(fd, level, v4 ? IP_RECVTTL : IPV6_RECVHOPLIMIT, 1);
   if (status && ttl > 0) status = SetOption(fd, level, v4 ? IP_TTL : IPV6_UNICAST_HOPS, ttl);
-  if (!status || !socket.raw) return status;
-  // Only echo replies. Errors come by the error queue, which no filter keeps from the socket.
-  if (v4) return SetOption(fd, SOL_RAW, ICMP_FILTER, icmp_filter{~(1U << ICMP_ECHOREPLY)});
-  icmp6_filter filter;
-  ICMP6_FILTER_SETBLOCKALL(&filter);
-  ICMP6_FILTER_SETPASS(ICMP6_ECHO_REPLY, &filter);
-  return SetOption(fd, IPPROTO_ICMPV6, ICMP6_FILTER, filter);
+  return status;
 }
 
 // What the constructor of PingSocket takes out of its External.
@@ -282,16 +322,25 @@ Napi::Value PingSocket::Raw(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), raw_);
 }
 
+// Before anything is sent. Not when the socket is opened: a route may come, and go, between two packets.
+int PingSocket::Begin(Bytes first) {
+  if (connected_) return 0;
+  if (raw_) {
+    const Status hearing = HearRepliesTo(fd_.get(), destination_.address.ss_family == AF_INET, first);
+    if (!hearing) return -hearing.error().error;
+  }
+  const auto* address = reinterpret_cast<const sockaddr*>(&destination_.address);
+  if (::connect(fd_.get(), address, destination_.size) != 0) return -errno;
+  connected_ = true;
+  return 0;
+}
+
 Napi::Value PingSocket::Send(const Napi::CallbackInfo& info) {
   Bytes packet;
   if (!Arguments(info).Memory(0, "packet", &packet).ok()) return {};
   if (!fd_) return Napi::Number::New(info.Env(), -EBADF);
-  // Not when the socket is opened: a route may come, and go, between two packets.
-  if (!connected_) {
-    const auto* address = reinterpret_cast<const sockaddr*>(&destination_.address);
-    if (::connect(fd_.get(), address, destination_.size) != 0) return Napi::Number::New(info.Env(), -errno);
-    connected_ = true;
-  }
+  const int error = Begin(packet);
+  if (error != 0) return Napi::Number::New(info.Env(), error);
   const double now = Now(CLOCK_MONOTONIC);
   if (::send(fd_.get(), packet.data, packet.size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
     return Napi::Number::New(info.Env(), -errno);

@@ -1,5 +1,6 @@
 // The JavaScript class PingSocket: an ICMP echo socket, opened inside a namespace, that calls back when it has
-// something to read. It moves bytes and tells the times; what an echo request is, TypeScript knows.
+// something to read. It moves bytes and tells the times; what an echo request is, TypeScript knows. All that is known
+// here is where its identifier stands, since a raw socket must not be filled with the answers to others.
 //
 // Lifetime: until close(), or the end of the environment; it keeps itself from being collected while it is open.
 // Thread: the environment's own, except that a pool thread opens the socket.
@@ -8,6 +9,7 @@
 #include <napi.h>
 #include <sys/socket.h>
 
+#include "arguments.h"
 #include "readable_poll.h"
 #include "unique_fd.h"
 
@@ -31,6 +33,7 @@ class PingSocket final : public Napi::ObjectWrap<PingSocket>, private ReadableOb
  private:
   void OnReadable(int status) override;
   void OnPollGone() override;
+  [[nodiscard]] int Begin(Bytes first);
   void Release();
 
   UniqueFd fd_;

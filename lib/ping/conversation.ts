@@ -10,14 +10,15 @@ import { describeErrno } from '../errors.js';
 import type { PingSocket } from '../native/binding.js';
 import { abortError } from '../operation.js';
 import { carriesCookie, echoTypes, encodeEchoRequest, ICMP_HEADER, ipv4Payload, parseEcho } from './icmp.js';
+import { returnIdentifier, takeIdentifier } from './identifier.js';
 import type { PingReply, Plan } from './plan.js';
 import { RECEIVE_HEADER, type Received, readReceived } from './received.js';
 
 const LARGEST_IPV4_HEADER = 60;
 /** Tells our requests from those of others that have chosen the same identifier. */
 const COOKIE_SIZE = 16;
-/** Packets to take in one turn of the event loop; what is left calls again. */
-const MOST_AT_ONCE = 256;
+/** Packets to take in one go among those that came in meanwhile; what is left calls again. */
+const MOST_LATE = 256;
 
 const { EAGAIN, EBADF, EPERM, EACCES } = constants.errno;
 
@@ -42,7 +43,7 @@ export async function converse(plan: Plan, open: OpenSocket): Promise<PingReply[
   return await new Promise((resolve, reject) => {
     const { family, count, interval, timeout, signal, onReply } = plan;
     const types = echoTypes(family);
-    const identifier = randomBytes(2).readUInt16BE();
+    const identifier = takeIdentifier();
     const cookie = randomBytes(Math.min(COOKIE_SIZE, plan.size));
     const data = Uint8Array.from({ length: plan.size }, (_, i) => cookie[i] ?? i & 255);
     const buffer = new Uint8Array(RECEIVE_HEADER + LARGEST_IPV4_HEADER + ICMP_HEADER + plan.size);
@@ -60,6 +61,7 @@ export async function converse(plan: Plan, open: OpenSocket): Promise<PingReply[
       clearTimeout(next);
       for (const { timer } of waiting.values()) clearTimeout(timer);
       socket.close();
+      returnIdentifier(identifier);
       tell();
     };
     const onAbort = (): void => finish(() => reject(abortError(signal as AbortSignal)));
@@ -94,7 +96,8 @@ export async function converse(plan: Plan, open: OpenSocket): Promise<PingReply[
     };
 
     const expire = (which: number): void => {
-      // Timers come before sockets: after a long turn of the event loop the answer may be there already.
+      // Timers come before sockets: after a long turn of the event loop the answer may be there already, behind any
+      // number of others.
       receive();
       if (!over && waiting.delete(which)) settle({ sequence: which, error: 'ETIMEDOUT' });
     };
@@ -117,13 +120,19 @@ export async function converse(plan: Plan, open: OpenSocket): Promise<PingReply[
       return probe;
     };
 
+    // Takes all that was there when it was called, however much, but does not follow a flood without end.
     receive = () => {
-      for (let left = MOST_AT_ONCE; left > 0 && !over; left--) {
+      const called = Number(process.hrtime.bigint());
+      for (let late = 0; late < MOST_LATE && !over; ) {
         const size = socket.receive(buffer);
         if (size === -EAGAIN || size === -EBADF) return;
         // Any other errno is the shadow of an entry of the error queue, which is read by itself.
-        if (size < 0) continue;
+        if (size < 0) {
+          late++;
+          continue;
+        }
         const received = readReceived(buffer);
+        if (received.time > called) late++;
         const { error } = received;
         // What this machine found wrong while sending, `send` has returned.
         if (error && !error.icmp) continue;

@@ -5,6 +5,9 @@ import { createRequire } from 'node:module';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { createNetns } from '../../lib/netns/calls.js';
 import type { Netns } from '../../lib/netns/netns.js';
+import type { PacketQueue } from '../../lib/packet/queue.js';
+import { createTun } from '../../lib/packet/tun.js';
+import { internetChecksum } from '../../lib/ping/icmp.js';
 import { ping } from '../../lib/ping/ping.js';
 import type { PingReply } from '../../lib/ping/plan.js';
 import { getLink, listLinks } from '../../lib/rtnetlink/link/find.js';
@@ -221,6 +224,54 @@ describeKernel('ping', () => {
       expect(received).toBe(5);
       expect(replies.map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4, 5]);
     }
+  });
+
+  test.each([
+    [1000, 1, '127.0.0.1'],
+    [1000, 1, '::1'],
+    [300, 3, '127.0.0.1'],
+    [300, 3, '::1'],
+  ])('%i pings of %i requests to %s at once lose nothing', async (pings, count, address) => {
+    const results = await Promise.all(
+      Array.from({ length: pings }, () => ping(address, { netns: near, count, interval: 5 })),
+    );
+    expect(results.flatMap(({ replies }) => replies).filter(({ error }) => error !== undefined)).toEqual([]);
+    expect(results.map(({ received }) => received)).toEqual(Array(pings).fill(count));
+  });
+
+  test('a crowd of other answers that nobody reads in time does not push out its own', async () => {
+    const flood = Array.from({ length: 500 }, () => ping('127.0.0.1', { netns: near, count: 1, timeout: 100 }));
+    const watched = ping('127.0.0.1', {
+      netns: near,
+      count: 3,
+      interval: 100,
+      timeout: 100,
+      onReply: () => block(200),
+    });
+    expect(await watched).toMatchObject({ received: 3 });
+    for (const { received } of await Promise.all(flood)) expect(received).toBe(1);
+  });
+
+  test('an answer with IPv4 options, whose header is longer, is an answer', async () => {
+    await using tun = await createTun({ netns: near, up: true, addresses: ['10.9.2.1/24'], addrGenMode: 'none' });
+    const [queue] = tun.queues as [PacketQueue];
+    const pending = ping('10.9.2.2', { netns: near, count: 1 });
+    for await (const request of queue) {
+      // Four bytes of padding (IPOPT_NOOP) behind the usual header, which says so: 6 words.
+      const reply = Uint8Array.of(0x46, ...request.subarray(1, 20), 1, 1, 1, 1, ...request.subarray(20));
+      const view = new DataView(reply.buffer);
+      view.setUint16(2, reply.length);
+      reply.set(request.subarray(16, 20), 12);
+      reply.set(request.subarray(12, 16), 16);
+      view.setUint16(10, 0);
+      view.setUint16(10, internetChecksum(reply, 0, 24));
+      reply[24] = 0;
+      view.setUint16(26, 0);
+      view.setUint16(26, internetChecksum(reply, 24));
+      queue.write(reply);
+      break;
+    }
+    expect(await pending).toMatchObject({ received: 1 });
   });
 
   test('20 namespaces at once', async () => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { AF_INET, AF_INET6 } from '../../lib/addressing/ip.js';
+import { returnIdentifier, takeIdentifier } from '../../lib/ping/identifier.js';
 import { ping } from '../../lib/ping/ping.js';
 import { type PingOptions, parseTarget, planOf } from '../../lib/ping/plan.js';
 
@@ -49,6 +50,13 @@ test.each<[string, PingOptions, string]>([
   ['a TTL of 0', { ttl: 0 }, 'ping: ttl 0 is out of range (1 to 255)'],
 ])('%s is refused', async (_, options, message) => {
   await expect(ping('10.0.0.1', options)).rejects.toMatchObject({ message, code: 'ERR_OUT_OF_RANGE' });
+});
+
+test('pings under way have different identifiers', () => {
+  const all = Array.from({ length: 30_000 }, takeIdentifier);
+  expect(new Set(all).size).toBe(all.length);
+  expect(all.every((identifier) => identifier >= 0 && identifier <= 0xffff)).toBe(true);
+  for (const identifier of all) returnIdentifier(identifier);
 });
 
 test('an aborted signal ends it before anything is sent', async () => {
