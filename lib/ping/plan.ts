@@ -2,6 +2,7 @@
 import { AF_INET, familyOf, formatIp, type IpFamily, parseIp } from '../addressing/ip.js';
 import { invalidValue, outOfRange, wrongType } from '../errors.js';
 import type { NetnsOptions } from '../netns/netns.js';
+import { signalOf } from '../operation.js';
 
 /** A request that was answered. */
 export interface PingAnswer {
@@ -29,6 +30,8 @@ export interface PingFailure {
   /** Type and code of that message (RFC 792, RFC 4443): 11/0 or 3/0 for a TTL that ran out. */
   readonly icmp?: { readonly type: number; readonly code: number };
   readonly time?: undefined;
+  readonly ttl?: undefined;
+  readonly bytes?: undefined;
 }
 
 export type PingReply = PingAnswer | PingFailure;
@@ -47,6 +50,16 @@ export interface PingOptions extends NetnsOptions {
   /** Called with each answer, and each failure, as it happens. What it throws ends the ping and rejects its promise. */
   readonly onReply?: ((reply: PingReply) => void) | undefined;
 }
+
+const OPTIONS: object = {
+  netns: true,
+  count: true,
+  interval: true,
+  timeout: true,
+  size: true,
+  ttl: true,
+  onReply: true,
+} satisfies Record<Exclude<keyof PingOptions, 'signal'>, true>;
 
 export interface Target {
   readonly family: IpFamily;
@@ -90,9 +103,9 @@ export function parseTarget(address: unknown): Target {
 }
 
 export function planOf(family: IpFamily, options: PingOptions): Plan {
-  const { count = 4, interval = 1000, timeout = 1000, size = 56, ttl, onReply, signal } = options;
+  const signal = signalOf(options, OPTIONS);
+  const { count = 4, interval = 1000, timeout = 1000, size = 56, ttl, onReply } = options;
   if (onReply !== undefined && typeof onReply !== 'function') throw wrongType('onReply', 'a function', onReply);
-  if (signal !== undefined && !(signal instanceof AbortSignal)) throw wrongType('signal', 'an AbortSignal', signal);
   return {
     family,
     count: integer('count', count, 1, 65535),

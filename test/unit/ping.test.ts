@@ -1,8 +1,8 @@
-import { expect, test } from 'vitest';
+import { expect, expectTypeOf, test } from 'vitest';
 import { AF_INET, AF_INET6 } from '../../lib/addressing/ip.js';
 import { returnIdentifier, takeIdentifier } from '../../lib/ping/identifier.js';
 import { ping } from '../../lib/ping/ping.js';
-import { type PingOptions, parseTarget, planOf } from '../../lib/ping/plan.js';
+import { type PingOptions, type PingReply, parseTarget, planOf } from '../../lib/ping/plan.js';
 
 test('the defaults are those of ping(8), with an end', () => {
   expect(planOf(AF_INET, {})).toEqual({
@@ -50,6 +50,32 @@ test.each<[string, PingOptions, string]>([
   ['a TTL of 0', { ttl: 0 }, 'ping: ttl 0 is out of range (1 to 255)'],
 ])('%s is refused', async (_, options, message) => {
   await expect(ping('10.0.0.1', options)).rejects.toMatchObject({ message, code: 'ERR_OUT_OF_RANGE' });
+});
+
+test.each<[string, unknown, string]>([
+  ['null instead of options', null, 'ping: options must be an object; received null'],
+  [
+    'an option that is misspelt',
+    { cuont: 3 },
+    'ping: options.cuont 3 is no option here (netns, count, interval, timeout, size, ttl, onReply, signal are)',
+  ],
+  [
+    'a misspelt netns, which would ping from elsewhere',
+    { nets: 1 },
+    'ping: options.nets 1 is no option here (netns, count, interval, timeout, size, ttl, onReply, signal are)',
+  ],
+  ['what is no signal', { signal: 'stop' }, 'ping: signal must be an AbortSignal; received "stop"'],
+])('%s is refused', async (_, options, message) => {
+  await expect(ping('127.0.0.1', options as PingOptions)).rejects.toMatchObject({
+    message,
+    code: expect.stringMatching(/^ERR_INVALID_ARG_(TYPE|VALUE)$/),
+  });
+});
+
+test('what a failure does not have is undefined, without asking first which it is', () => {
+  expectTypeOf<PingReply['ttl']>().toEqualTypeOf<number | undefined>();
+  expectTypeOf<PingReply['bytes']>().toEqualTypeOf<number | undefined>();
+  expectTypeOf<PingReply['time']>().toEqualTypeOf<number | undefined>();
 });
 
 test('pings under way have different identifiers', () => {
