@@ -12,7 +12,7 @@ import type { ChildProcess, ChildProcessByStdio, SpawnOptions } from 'node:child
 import * as childProcess from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { nameCall, outOfRange, wrongType } from '../errors.js';
+import { invalidValue, nameCall, outOfRange, wrongType } from '../errors.js';
 import { helperPath } from '../native/load.js';
 import { currentNetns, type Netns, netnsOf } from '../netns/netns.js';
 import { lookupFailure } from './lookup.js';
@@ -53,7 +53,7 @@ export type SpawnedProcess<O> = ChildProcessByStdio<
 /**
  * Runs a program inside a namespace: `child_process.spawn` with all its options. As with `ip netns exec`, the
  * program sees /sys of that namespace, and the files of /etc/netns/NAME in place of those of /etc. In the
- * process's own namespace it is `child_process.spawn` and no more.
+ * process's own namespace, by whichever handle, it is `child_process.spawn` and no more, and needs no privilege.
  *
  * `ip netns exec NAME COMMAND ARGUMENT...`
  *
@@ -74,29 +74,37 @@ export function spawn<const O extends NetnsSpawnOptions>(netns: Netns, command: 
 export function spawn(
   netns: Netns,
   command: string,
-  argsOrOptions: readonly string[] | NetnsSpawnOptions = [],
-  lastOptions: NetnsSpawnOptions = {},
+  argsOrOptions?: readonly string[] | NetnsSpawnOptions | null,
+  lastOptions?: NetnsSpawnOptions,
 ): ChildProcess {
   try {
-    return isList(argsOrOptions)
-      ? start(netns, command, argsOrOptions, lastOptions)
-      : start(netns, command, [], argsOrOptions);
+    if (isList(argsOrOptions)) return start(netns, command, argsOrOptions, lastOptions);
+    if (typeof (argsOrOptions ?? {}) !== 'object') throw wrongType('args', 'an array of strings', argsOrOptions);
+    return start(netns, command, [], argsOrOptions ?? lastOptions);
   } catch (error) {
     throw nameCall(error, 'spawn');
   }
 }
 
 // Array.isArray does not narrow a union with a readonly array.
-const isList = (value: readonly string[] | NetnsSpawnOptions): value is readonly string[] => Array.isArray(value);
+const isList = (value: unknown): value is readonly string[] => Array.isArray(value);
 
-function start(netns: Netns, command: string, args: readonly string[], options: NetnsSpawnOptions): ChildProcess {
+function start(netns: Netns, command: string, args: readonly string[], options: NetnsSpawnOptions = {}): ChildProcess {
   if (netns === undefined) throw wrongType('netns', 'a Netns (from createNetns or openNetns)', netns);
   const inside = netnsOf(netns);
-  // Node's own errors for what Node cannot start anywhere.
-  if (inside === currentNetns() || typeof command !== 'string' || command === '' || command.includes('\0')) {
-    return childProcess.spawn(command, args, options as SpawnOptions);
+  const { fd } = inside;
+  if (typeof options !== 'object' || options === null || isList(options)) {
+    throw wrongType('options', 'an object', options);
+  }
+  // Another handle may be on the process's own namespace too. Node refuses what it cannot start anywhere.
+  if (inside.id === currentNetns().id || typeof command !== 'string' || command === '' || command.includes('\0')) {
+    return startNode(command, args, options as SpawnOptions);
   }
   const { uid, gid, argv0, shell, ...rest } = options;
+  // What Node gets is the helper's: its own complaint would be about arguments that the caller never gave.
+  if (typeof (shell ?? true) !== 'boolean') checkText('shell', shell, 'a boolean or a string');
+  checkText('argv0', argv0 ?? '', 'a string');
+  for (const [i, arg] of args.entries()) if (typeof arg === 'string') checkText(`args[${i}]`, arg, 'a string');
   const identity = [...numberOption('-u', 'uid', uid), ...numberOption('-g', 'gid', gid)];
 
   const file = shell ? (typeof shell === 'string' ? shell : '/bin/sh') : command;
@@ -105,16 +113,16 @@ function start(netns: Netns, command: string, args: readonly string[], options: 
   const helperArgs = [
     ...(inside.name === undefined ? [] : ['-n', inside.name]),
     ...identity,
-    ...(argv0 === undefined ? [] : ['-a', argv0]),
-    String(stdio.length),
+    ...(typeof argv0 === 'string' ? ['-a', argv0] : []),
+    String(stdio?.length),
     file,
     ...programArgs,
   ];
-  const cwd = rest.cwd instanceof URL ? fileURLToPath(rest.cwd) : (rest.cwd ?? process.cwd());
+  const cwd = rest.cwd instanceof URL ? fileURLToPath(rest.cwd) : String(rest.cwd ?? process.cwd());
   const failure = lookupFailure(file, cwd, (rest.env ?? process.env)['PATH']);
-  const child = childProcess.spawn(failure === undefined ? helperPath() : UNABLE[failure], helperArgs, {
+  const child = startNode(failure === undefined ? helperPath() : UNABLE[failure], helperArgs, {
     ...rest,
-    stdio: [...stdio, inside.fd],
+    stdio: stdio ? [...stdio, fd] : (rest.stdio as Stdio),
   });
   // Node reads both again when it tells of an error, so that its message is about the command too.
   Object.assign(child, { spawnfile: file, spawnargs: [argv0 ?? file, ...programArgs] });
@@ -123,17 +131,41 @@ function start(netns: Netns, command: string, args: readonly string[], options: 
   return child;
 }
 
+/** `child_process.spawn`, whose complaints about its arguments get the name of the call in front too. */
+function startNode(command: string, args: readonly string[], options: SpawnOptions): ChildProcess {
+  try {
+    return childProcess.spawn(command, args, options);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_')) {
+      const { message, stack } = error;
+      error.message = `spawn: ${message}`;
+      if (stack) error.stack = stack.replace(message, () => error.message);
+    }
+    throw error;
+  }
+}
+
 /**
  * Paths that can never be run, each for its reason. They let Node fail in its own way; trying the command
  * itself might succeed by now, and run it in the wrong namespace.
  */
 const UNABLE = { ENOENT: '/proc/0/exe', EACCES: '/' } as const;
 
-/** As Node expands it: at least the three standard streams, pipes where nothing is said. */
-function stdioList(stdio: NetnsSpawnOptions['stdio']): StdioList {
-  const list: StdioList = Array.isArray(stdio) ? [...stdio] : [stdio as 'pipe', stdio as 'pipe', stdio as 'pipe'];
+const SAME_FOR_ALL: readonly unknown[] = ['pipe', 'overlapped', 'ignore', 'inherit'];
+
+/** As Node expands it: at least the three standard streams, pipes where nothing is said. Undefined: Node refuses it. */
+function stdioList(stdio: NetnsSpawnOptions['stdio']): StdioList | undefined {
+  const each = stdio || 'pipe';
+  if (SAME_FOR_ALL.includes(each)) return [each as 'pipe', each as 'pipe', each as 'pipe'];
+  if (!Array.isArray(each)) return undefined;
+  const list: StdioList = [...each];
   while (list.length < 3) list.push('pipe');
   return list;
+}
+
+function checkText(field: string, value: unknown, expected: string): void {
+  if (typeof value !== 'string') throw wrongType(field, expected, value);
+  if (value.includes('\0')) throw invalidValue(field, value, 'holds a null byte');
 }
 
 const LARGEST_ID = 0xfffffffe;

@@ -17,7 +17,7 @@ import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createNetns, deleteNetns } from '../../lib/netns/calls.js';
+import { createNetns, deleteNetns, openNetns } from '../../lib/netns/calls.js';
 import { currentNetns, type Netns } from '../../lib/netns/netns.js';
 import { listLinks } from '../../lib/rtnetlink/link/find.js';
 import { type NetnsSpawnOptions, spawn } from '../../lib/spawn/spawn.js';
@@ -292,6 +292,58 @@ describeKernel('spawn', () => {
   test('in the process’s own namespace it is child_process.spawn', async () => {
     const { stdout } = await run(currentNetns(), 'readlink', ['/proc/self/ns/net', '/proc/self/ns/mnt']);
     expect(stdout).toBe(`net:[${currentNetns().id}]\n${execFileSync('readlink', ['/proc/self/ns/mnt'])}`);
+  });
+
+  test('another handle on the process’s own namespace makes no difference', async () => {
+    const own = await openNetns({ pid: process.pid });
+    const { stdout } = await run(own, 'readlink', ['/proc/self/ns/net', '/proc/self/ns/mnt']);
+    expect(stdout).toBe(`net:[${currentNetns().id}]\n${execFileSync('readlink', ['/proc/self/ns/mnt'])}`);
+    own.close();
+    expect(() => spawn(own, 'true')).toThrow(`spawn: namespace ${own.id} is closed`);
+  });
+
+  const refusals: [unknown, unknown, string, string][] = [
+    ['x', {}, 'ERR_INVALID_ARG_TYPE', 'args must be an array of strings; received "x"'],
+    ['', {}, 'ERR_INVALID_ARG_TYPE', 'args must be an array of strings; received ""'],
+    [5, {}, 'ERR_INVALID_ARG_TYPE', 'args must be an array of strings; received 5'],
+    [true, {}, 'ERR_INVALID_ARG_TYPE', 'args must be an array of strings; received true'],
+    [[], null, 'ERR_INVALID_ARG_TYPE', 'options must be an object; received null'],
+    [null, null, 'ERR_INVALID_ARG_TYPE', 'options must be an object; received null'],
+    [[], 'x', 'ERR_INVALID_ARG_TYPE', 'options must be an object; received "x"'],
+    [[], [], 'ERR_INVALID_ARG_TYPE', 'options must be an object; received an array of 0'],
+    [[], { stdio: 'bogus' }, 'ERR_INVALID_ARG_VALUE', "The argument 'stdio' is invalid. Received 'bogus'"],
+    [[], { stdio: 'ipc' }, 'ERR_INVALID_ARG_VALUE', "The argument 'stdio' is invalid. Received 'ipc'"],
+    [[], { stdio: 5 }, 'ERR_INVALID_ARG_VALUE', "The argument 'stdio' is invalid. Received 5"],
+    [
+      [],
+      { cwd: 5 },
+      'ERR_INVALID_ARG_TYPE',
+      'The "options.cwd" property must be of type string or an instance of Buffer or URL. Received type number (5)',
+    ],
+  ];
+  test.each(refusals)('args %j with options %j are refused', (args, options, code, message) => {
+    for (const where of [netns, currentNetns()]) {
+      expect(() => spawn(where, 'true', args as string[], options as NetnsSpawnOptions)).toThrow(
+        expect.objectContaining({ code, message: `spawn: ${message}` }),
+      );
+    }
+    expect(() => nodeSpawn('true', args as string[], options as NetnsSpawnOptions as object)).toThrow(
+      expect.objectContaining({ code }),
+    );
+  });
+
+  test.each<[string, unknown, string]>([
+    ['args', ['a', 'b\0'], 'args[1] "b\\u0000" holds a null byte'],
+    ['argv0', { argv0: '\0' }, 'argv0 "\\u0000" holds a null byte'],
+    ['shell', { shell: 5 }, 'shell must be a boolean or a string; received 5'],
+  ])('%s that Node refuses are refused by their own names', (_, argsOrOptions, message) => {
+    expect(() => nodeSpawn('true', argsOrOptions as string[])).toThrow();
+    expect(() => spawn(netns, 'true', argsOrOptions as string[])).toThrow(`spawn: ${message}`);
+  });
+
+  test('null in place of the arguments means none', async () => {
+    const child = spawn(netns, 'pwd', null as unknown as string[], { cwd: directory });
+    expect(await text(child.stdout)).toBe(`${directory}\n`);
   });
 
   test('a closed namespace, and none, are refused', async () => {
