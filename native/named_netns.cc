@@ -122,7 +122,7 @@ class BindNetns : private NamedNetns {
   Status Run(HomeNetns&) {
     if (!IsPlainName(name_)) return SystemError{"open", EINVAL, Path()};
     // -1 is no namespace here, and neither is a descriptor that could not be duplicated.
-    if (netns_.fd() < 0) return SystemError{"mount", EBADF, Path()};
+    if (netns_.fd() < 0) return SystemError{"fcntl", netns_.is_home() ? EBADF : netns_.error(), Path()};
     // Anything else mounted under this name would not be seen as a namespace, and its name never taken away.
     if (!IsNamespaceFile(netns_.fd())) return SystemError{"mount", EINVAL, Path()};
 

@@ -25,10 +25,18 @@ void HomeNetns::Return() const {
   std::abort();
 }
 
-NetnsRef::NetnsRef(int fd) : home_(fd < 0), fd_(fd < 0 ? -1 : ::fcntl(fd, F_DUPFD_CLOEXEC, 0)) {}
+NetnsRef::NetnsRef(int fd) : home_(fd < 0) {
+  if (home_) return;
+  fd_.Reset(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+  if (!fd_) error_ = errno;
+}
 
 NetnsScope::NetnsScope(HomeNetns& home, const NetnsRef& netns) : home_(home), status_(Done{}) {
   if (netns.is_home()) return;
+  if (netns.error() != 0) {
+    status_ = SystemError{"fcntl", netns.error(), {}};
+    return;
+  }
   status_ = home_.Prepare();
   if (!status_) return;
   if (::setns(netns.fd(), CLONE_NEWNET) != 0) {

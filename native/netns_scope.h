@@ -26,15 +26,18 @@ class HomeNetns {
 class NetnsRef {
  public:
   NetnsRef() = default;  // the caller's own namespace
-  // Duplicates `fd`; -1 means the caller's own namespace. A bad descriptor is reported by NetnsScope.
+  // Duplicates `fd`; -1 means the caller's own namespace. error() says why there is no duplicate: a bad descriptor, or
+  // one too many.
   explicit NetnsRef(int fd);
 
   [[nodiscard]] bool is_home() const { return home_; }
   [[nodiscard]] int fd() const { return fd_.get(); }
+  [[nodiscard]] int error() const { return error_; }
 
  private:
   bool home_ = true;
   UniqueFd fd_;
+  int error_ = 0;
 };
 
 class NetnsScope {

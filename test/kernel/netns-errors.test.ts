@@ -217,4 +217,24 @@ describeKernel('namespaces that cannot be', () => {
     });
     expect(Netns).toBeTypeOf('function');
   });
+
+  test('a process that is out of descriptors is told so, and can go on', () => {
+    const told = runProgram(
+      `import { closeSync, openSync } from 'node:fs';
+       import { createNetns, listLinks, listNetns } from 'netloom';
+       const netns = await createNetns();
+       const held = [];
+       try { for (;;) held.push(openSync('/dev/null')); } catch {}
+       const codes = [await listLinks({ netns }).catch(({ code }) => code)];
+       for (let free = 1; free <= 4; free++) {
+         closeSync(held.pop());
+         codes.push(await createNetns('late').then((made) => made.name, ({ code }) => code));
+       }
+       while (held.length > 0) closeSync(held.pop());
+       const links = (await listLinks({ netns })).map(({ name }) => name);
+       console.log(JSON.stringify({ codes: [...new Set(codes)], links, named: await listNetns() }));`,
+      { wrap: ['sh', '-c', 'ulimit -n 64 && exec "$@"', 'sh'] },
+    );
+    expect(told).toEqual({ codes: ['EMFILE'], links: ['lo'], named: [] });
+  });
 });
