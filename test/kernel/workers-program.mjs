@@ -24,5 +24,11 @@ async function round() {
   Atomics.add(state, DONE, 1);
 }
 
+async function work() {
+  for (let i = 0; i < rounds; i++) await Promise.all([round(), round()]);
+}
+
 parentPort?.postMessage('loaded');
-for (let i = 0; i < rounds; i++) await Promise.all([round(), round()]);
+// Without await at the top level: V8 may abort ("Check failed: (location_) != nullptr") where a Worker is terminated
+// just as such a module starts to run.
+void work();
