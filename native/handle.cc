@@ -15,6 +15,8 @@ Handle::Handle(const Napi::CallbackInfo& info) : ObjectWrap(info) {
     napi_throw_type_error(info.Env(), "ERR_ILLEGAL_CONSTRUCTOR", "Illegal constructor");
     return;
   }
+  // A terminating Worker wraps nothing more, and nobody would ever delete this object: the caller keeps what it has.
+  if (IsEmpty()) return;
   fd_ = std::move(*info[0].As<Napi::External<UniqueFd>>().Data());
 }
 

@@ -277,6 +277,8 @@ PingSocket::PingSocket(const Napi::CallbackInfo& info) : ObjectWrap(info) {
     napi_throw_type_error(info.Env(), "ERR_ILLEGAL_CONSTRUCTOR", "Illegal constructor");
     return;
   }
+  // A terminating Worker wraps nothing more, and nobody would ever delete this object: the caller keeps what it has.
+  if (IsEmpty()) return;
   auto& [socket, destination, readable] = *info[0].As<Napi::External<Content>>().Data();
   raw_ = socket.raw;
   destination_ = destination;

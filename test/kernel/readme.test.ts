@@ -15,7 +15,7 @@ const directory = join(root, 'build', 'readme');
 const PRINTED = [
   // The kernel activates a bridge port in the background: the first request may come too early.
   /^[23] answers, in \d+\.\d{3}(, \d+\.\d{3}){1,2} ms$/,
-  /^10\.2\.0\.2 via 10\.1\.0\.1 dev eth0 src 10\.1\.0\.2/,
+  /^eth0@if\d+ +UP +10\.1\.0\.2\/24/,
   /^\[ 'fulfilled', 'fulfilled', 'rejected' \]$/,
   /^\[ '2: b', '3: a' \]$/,
   /^IPv6, \d+ bytes$/,
