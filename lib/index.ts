@@ -8,9 +8,11 @@
 export { DumpInterruptedError, NetlinkError } from './errors.js';
 export { createNetns, deleteNetns, listNetns, openNetns } from './netns/calls.js';
 export { currentNetns, Netns } from './netns/netns.js';
+export { BatchReader } from './packet/batch-reader.js';
 export { PacketDevice } from './packet/device.js';
 export { openMacvtap } from './packet/macvtap.js';
 export { PacketQueue } from './packet/queue.js';
+export { FrameSlab } from './packet/slab.js';
 export { createTap, createTun, openPacketDevice } from './packet/tun.js';
 export { ping } from './ping/ping.js';
 export { addAddress, deleteAddress, listAddresses, replaceAddress } from './rtnetlink/address/calls.js';

@@ -3,6 +3,7 @@
 #include <napi.h>
 
 #include "environment.h"
+#include "frame_slab.h"
 #include "handle.h"
 #include "macvtap.h"
 #include "named_netns.h"
@@ -24,6 +25,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
            netloom::DefineNetlinkSocket,
            netloom::DefinePingSocket,
            netloom::DefineSysctl,
+           netloom::DefineFrameSlab,
            netloom::DefinePacketQueue,
            netloom::DefineTun,
            netloom::DefineMacvtap,

@@ -1,25 +1,19 @@
 #include "packet_queue.h"
 
-#include <unistd.h>
-
+#include <iterator>
 #include <utility>
 
 #include "arguments.h"
 #include "environment.h"
 #include "job.h"
+#include "loop_callback.h"
 
 namespace netloom {
 
 namespace {
 
-// What the hot path gives back: bytes, or a negative errno.
-template <typename Call>
-Napi::Value BytesOrErrno(Napi::Env env, Call call) {
-  ssize_t size = 0;
-  do size = call();
-  while (size < 0 && errno == EINTR);
-  return Napi::Number::New(env, static_cast<double>(size < 0 ? -errno : size));
-}
+// More parts than headers and a payload would be a mistake.
+constexpr uint32_t kMostParts = 16;
 
 // Hands a descriptor to the pool thread that closes it.
 class CloseFd {
@@ -35,6 +29,37 @@ class CloseFd {
  private:
   UniqueFd fd_;
 };
+
+napi_value Number(napi_env env, int64_t value) {
+  napi_value number = nullptr;
+  napi_create_int32(env, static_cast<int32_t>(value), &number);
+  return number;
+}
+
+// The queue behind `this` and the arguments of a hot call. What is wrong with them was found out before.
+template <size_t count>
+PacketQueue* Unpack(napi_env env, napi_callback_info info, napi_value (&arguments)[count]) {
+  size_t size = count;
+  napi_value self = nullptr;
+  void* queue = nullptr;
+  napi_get_cb_info(env, info, &size, arguments, &self, nullptr);
+  if (napi_unwrap(env, self, &queue) == napi_ok) return static_cast<PacketQueue*>(queue);
+  napi_throw_type_error(env, "ERR_INVALID_THIS", "this is no PacketQueue");
+  return nullptr;
+}
+
+bool Memory(napi_env env, napi_value value, iovec* part) {
+  if (napi_get_typedarray_info(env, value, nullptr, &part->iov_len, &part->iov_base, nullptr, nullptr) == napi_ok)
+    return true;
+  napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", "frame must be a Uint8Array");
+  return false;
+}
+
+uint32_t Unsigned(napi_env env, napi_value value) {
+  uint32_t number = 0;
+  napi_get_value_uint32(env, value, &number);
+  return number;
+}
 
 }  // namespace
 
@@ -60,74 +85,260 @@ Napi::Value PacketQueue::Fd(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), fd_.get());
 }
 
-Napi::Value PacketQueue::Read(const Napi::CallbackInfo& info) {
-  Bytes buffer;
-  if (!Arguments(info).Memory(0, "buffer", &buffer).ok()) return {};
-  return BytesOrErrno(info.Env(), [&] { return ::read(fd_.get(), buffer.data, buffer.size); });
+// Into a Float64Array of six: exact up to 2^53.
+void PacketQueue::Stats(const Napi::CallbackInfo& info) {
+  const uint64_t values[] = {counters_.frames_in, counters_.bytes_in, counters_.frames_out,
+                             counters_.bytes_out, counters_.dropped,  counters_.truncated};
+  auto out = info[0].As<Napi::Float64Array>();
+  for (size_t i = 0; i < std::size(values) && i < out.ElementLength(); ++i) out[i] = static_cast<double>(values[i]);
 }
 
-Napi::Value PacketQueue::Write(const Napi::CallbackInfo& info) {
-  Bytes buffer;
-  if (!Arguments(info).Memory(0, "buffer", &buffer).ok()) return {};
-  return BytesOrErrno(info.Env(), [&] { return ::write(fd_.get(), buffer.data, buffer.size); });
+napi_value PacketQueue::Read(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  iovec to;
+  PacketQueue* self = Unpack(env, info, arguments);
+  if (self == nullptr || !Memory(env, arguments[0], &to)) return nullptr;
+  const ssize_t size = ReadFrame(self->fd_.get(), to.iov_base, to.iov_len);
+  if (size >= 0) {
+    ++self->counters_.frames_in;
+    self->counters_.bytes_in += size;
+  }
+  return Number(env, size);
+}
+
+napi_value PacketQueue::Write(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  iovec frame;
+  PacketQueue* self = Unpack(env, info, arguments);
+  if (self == nullptr || !Memory(env, arguments[0], &frame)) return nullptr;
+  return Number(env, self->Count(WriteFrame(self->fd_.get(), frame.iov_base, frame.iov_len)));
+}
+
+napi_value PacketQueue::WriteParts(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  PacketQueue* self = Unpack(env, info, arguments);
+  uint32_t count = 0;
+  if (self == nullptr || napi_get_array_length(env, arguments[0], &count) != napi_ok) return nullptr;
+  if (count > kMostParts) return Number(env, -EINVAL);
+  iovec parts[kMostParts];
+  for (uint32_t i = 0; i < count; ++i) {
+    napi_value part = nullptr;
+    napi_get_element(env, arguments[0], i, &part);
+    if (!Memory(env, part, &parts[i])) return nullptr;
+  }
+  return Number(env, self->Count(WriteFrame(self->fd_.get(), parts, static_cast<int>(count))));
+}
+
+napi_value PacketQueue::ReadBatch(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  PacketQueue* self = Unpack(env, info, arguments);
+  if (self == nullptr) return nullptr;
+  const FrameSlab* slab = FrameSlab::Of(env, arguments[0]);
+  if (slab == nullptr) return nullptr;
+  return Number(env, ReadFrames(self->fd_.get(), slab->slots(), slab->slots().count, &self->counters_));
+}
+
+napi_value PacketQueue::WriteBatch(napi_env env, napi_callback_info info) {
+  napi_value arguments[3];
+  PacketQueue* self = Unpack(env, info, arguments);
+  if (self == nullptr) return nullptr;
+  const FrameSlab* slab = FrameSlab::Of(env, arguments[0]);
+  if (slab == nullptr) return nullptr;
+  const uint32_t first = Unsigned(env, arguments[1]);
+  const uint32_t count = Unsigned(env, arguments[2]);
+  if (first > slab->slots().count || count > slab->slots().count - first) return Number(env, -EINVAL);
+  return Number(env, WriteFrames(self->fd_.get(), slab->slots(), first, count, &self->counters_));
+}
+
+ssize_t PacketQueue::Count(ssize_t written) {
+  if (written >= 0) {
+    ++counters_.frames_out;
+    counters_.bytes_out += written;
+  } else if (fd_) {
+    ++counters_.dropped;
+  }
+  return written;
+}
+
+void PacketQueue::Pending::Begin(PacketQueue& queue, const Napi::Function& callback) {
+  callback_ = Napi::Persistent(callback);
+  queue.Ref();
+}
+
+Napi::Function PacketQueue::Pending::End(PacketQueue& queue) {
+  if (!active()) return {};
+  Napi::Function callback = callback_.Value();
+  callback_.Reset();
+  queue.Unref();
+  return callback;
+}
+
+int PacketQueue::Ask(int events, bool keep_alive) {
+  if (poll_ == nullptr) {
+    auto poll = FdPoll::Create(Env(), fd_.get(), this);
+    if (!poll) return -poll.error().error;
+    poll_ = *poll;
+  }
+  return poll_->Ask(events, keep_alive);
+}
+
+Napi::Value PacketQueue::Await(const Napi::CallbackInfo& info, Pending* pending, int event) {
+  if (!info[0].IsFunction()) {
+    napi_throw_type_error(info.Env(), "ERR_INVALID_ARG_TYPE", "callback must be a function");
+    return {};
+  }
+  const bool reads = event == UV_READABLE;
+  if (!fd_ || pending->active() || (reads && flowing_.active()))
+    return Napi::Number::New(info.Env(), fd_ ? -EBUSY : -EBADF);
+  const int error = Ask(event, true);
+  if (error == 0) pending->Begin(*this, info[0].As<Napi::Function>());
+  return Napi::Number::New(info.Env(), error);
+}
+
+void PacketQueue::Cancel(Pending* pending, int event) {
+  if (pending->active() && poll_ != nullptr) poll_->Forget(event);
+  pending->End(*this);
 }
 
 Napi::Value PacketQueue::Wait(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  if (!info[0].IsFunction()) {
-    napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", "callback must be a function");
-    return {};
-  }
-  if (!fd_ || waiting_) return Napi::Number::New(env, fd_ ? -EBUSY : -EBADF);
-  if (poll_ == nullptr) {
-    auto poll = ReadablePoll::Create(env, fd_.get(), this);
-    if (!poll) return Napi::Number::New(env, -poll.error().error);
-    poll_ = *poll;
-  }
-  const int error = poll_->Ask();
-  if (error == 0) {
-    waiting_ = true;
-    callback_ = Napi::Persistent(info[0].As<Napi::Function>());
-    Ref();
-  }
-  return Napi::Number::New(env, error);
+  return Await(info, &readable_, UV_READABLE);
 }
 
 void PacketQueue::CancelWait(const Napi::CallbackInfo&) {
-  if (waiting_) poll_->Forget();
-  EndWait();
+  Cancel(&readable_, UV_READABLE);
 }
 
-void PacketQueue::EndWait() {
-  if (!waiting_) return;
-  waiting_ = false;
-  callback_.Reset();
-  Unref();
+Napi::Value PacketQueue::Drain(const Napi::CallbackInfo& info) {
+  return Await(info, &writable_, UV_WRITABLE);
 }
 
-void PacketQueue::OnReadable(int status) {
-  const Napi::Env env = Env();
-  const Napi::HandleScope scope(env);
-  const Napi::Object self = Value();
-  const Napi::Function callback = callback_.Value();
-  EndWait();
-  // Raw Node-API: a terminating Worker refuses each of these calls, and then there is nobody left to tell.
-  napi_value argument = nullptr;
-  if (napi_create_int32(env, status, &argument) != napi_ok) return;
-  // Without an async context: the promise that the callback settles has its own.
-  if (napi_make_callback(env, nullptr, self, callback, 1, &argument, nullptr) != napi_pending_exception) return;
-  bool threw = false;
-  napi_value exception = nullptr;
-  if (napi_is_exception_pending(env, &threw) == napi_ok && threw &&
-      napi_get_and_clear_last_exception(env, &exception) == napi_ok) {
-    napi_fatal_exception(env, exception);
+void PacketQueue::CancelDrain(const Napi::CallbackInfo&) {
+  Cancel(&writable_, UV_WRITABLE);
+}
+
+void PacketQueue::OnEvents(int status, int events) {
+  const Napi::HandleScope scope(Env());
+  // Keeps the object over callbacks that let go of it.
+  [[maybe_unused]] const Napi::Object self = Value();
+  if ((events & UV_WRITABLE) != 0) Tell(&writable_, status);
+  if ((events & UV_READABLE) == 0) return;
+  if (flowing_.active()) {
+    RunFlow(status);
+  } else {
+    Tell(&readable_, status);
   }
 }
 
+void PacketQueue::Tell(Pending* pending, int status) {
+  const Napi::Function callback = pending->End(*this);
+  if (callback.IsEmpty()) return;
+  const napi_value argument = Number(Env(), status);
+  CallFromLoop(Env(), Value(), callback, 1, &argument);
+}
+
+Napi::Value PacketQueue::StartFlow(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  int spin_us = 0;
+  const FrameSlab* slab = FrameSlab::Of(env, info[0]);
+  if (slab == nullptr || !Arguments(info).Integer(2, "spin", &spin_us).ok()) return {};
+  if (!fd_ || flowing_.active() || readable_.active()) return Napi::Number::New(env, fd_ ? -EBUSY : -EBADF);
+  const bool busy = info[3].ToBoolean();
+  const int error = Ask(UV_READABLE, true);
+  if (error != 0) return Napi::Number::New(env, error);
+  keep_alive_ = true;
+  flow_ = FrameFlow(static_cast<uint64_t>(spin_us) * 1000, busy);
+  slab_ = slab;
+  held_slab_ = Napi::Persistent(info[0].As<Napi::Object>());
+  flowing_.Begin(*this, info[1].As<Napi::Function>());
+  SpinOrWait(busy);
+  return Napi::Number::New(env, 0);
+}
+
+void PacketQueue::StopFlow(const Napi::CallbackInfo&) {
+  EndFlow();
+}
+
+Napi::Function PacketQueue::EndFlow() {
+  if (flowing_.active() && poll_ != nullptr) {
+    poll_->Forget(UV_READABLE);
+    poll_->Spin(false);
+  }
+  spinning_ = false;
+  ++flow_number_;
+  held_slab_.Reset();
+  return flowing_.End(*this);
+}
+
+void PacketQueue::KeepAlive(const Napi::CallbackInfo& info) {
+  keep_alive_ = info[0].ToBoolean();
+  if (!flowing_.active() || poll_ == nullptr) return;
+  if (spinning_) {
+    poll_->Spin(true, keep_alive_);
+  } else {
+    poll_->Ask(UV_READABLE, keep_alive_);
+  }
+}
+
+void PacketQueue::OnTurn() {
+  const Napi::HandleScope scope(Env());
+  // Keeps the object over a callback that lets go of it.
+  [[maybe_unused]] const Napi::Object self = Value();
+  RunFlow(0);
+}
+
+// Reads, and tells what it read, until it is time to let the event loop go on.
+void PacketQueue::RunFlow(int status) {
+  const uint64_t number = flow_number_;
+  const bool spins = flow_.spins();
+  uint64_t now = spins ? uv_hrtime() : 0;
+  flow_.BeginTurn(now);
+  do {
+    const int count = ReadForFlow(status);
+    // The callback may stop the flow, or close the queue.
+    if (count != 0 && (!TellFlow(count) || number != flow_number_)) return;
+    if (spins) now = uv_hrtime();
+    if (count > 0) flow_.Met(static_cast<uint32_t>(count), now);
+  } while (spins && flow_.Lingers(now));
+  SpinOrWait(spins && flow_.StaysHot(now));
+}
+
+// The count of frames that are in the slab now, 0, or a negative errno.
+int PacketQueue::ReadForFlow(int status) {
+  if (slab_->IsDetached(Env())) return -EFAULT;
+  const int count = ReadFrames(fd_.get(), slab_->slots(), flow_.left(), &counters_);
+  return count == 0 ? status : count;
+}
+
+// False when there is nobody to tell any more. An error ends the flow.
+bool PacketQueue::TellFlow(int count) {
+  const Napi::HandleScope scope(Env());
+  const Napi::Function callback = count < 0 ? EndFlow() : flowing_.callback();
+  const napi_value argument = Number(Env(), count);
+  return CallFromLoop(Env(), Value(), callback, 1, &argument);
+}
+
+void PacketQueue::SpinOrWait(bool spin) {
+  if (spin != spinning_) poll_->Spin(spin, keep_alive_);
+  spinning_ = spin;
+  if (!spin) poll_->Ask(UV_READABLE, keep_alive_);
+}
+
+void PacketQueue::OnPollGone() {
+  poll_ = nullptr;
+}
+
 UniqueFd PacketQueue::TakeFd() {
+  EndFlow();
+  readable_.End(*this);
+  writable_.End(*this);
   if (poll_ != nullptr) std::exchange(poll_, nullptr)->Close();
-  EndWait();
   return std::move(fd_);
+}
+
+// The descriptor is the caller's from now on.
+Napi::Value PacketQueue::Release(const Napi::CallbackInfo& info) {
+  UniqueFd fd = TakeFd();
+  return Napi::Number::New(info.Env(), fd.Release());
 }
 
 void PacketQueue::Close(const Napi::CallbackInfo&) {
@@ -149,14 +360,24 @@ Napi::Value QueuesToJs(Napi::Env env, std::list<UniqueFd> fds) {
   return queues;
 }
 
-void DefinePacketQueue(Napi::Env env, Napi::Object) {
-  using Class = PacketQueue;
-  Environment::Of(env).KeepConstructor<Class>(Class::DefineClass(
+Napi::Function PacketQueue::Define(Napi::Env env) {
+  const auto hot = [](const char* name, napi_callback method) {
+    return napi_property_descriptor{name, nullptr, method, nullptr, nullptr, nullptr, napi_default, nullptr};
+  };
+  return DefineClass(
       env, "PacketQueue",
-      {Class::InstanceAccessor<&Class::Fd>("fd", napi_enumerable), Class::InstanceMethod<&Class::Read>("read"),
-       Class::InstanceMethod<&Class::Write>("write"), Class::InstanceMethod<&Class::Wait>("wait"),
-       Class::InstanceMethod<&Class::CancelWait>("cancelWait"), Class::InstanceMethod<&Class::Close>("close"),
-       Class::InstanceMethod<&Class::CloseAsync>("closeAsync")}));
+      {InstanceAccessor<&PacketQueue::Fd>("fd", napi_enumerable), hot("read", Read), hot("write", Write),
+       hot("writeParts", WriteParts), hot("readBatch", ReadBatch), hot("writeBatch", WriteBatch),
+       InstanceMethod<&PacketQueue::Stats>("stats"), InstanceMethod<&PacketQueue::Wait>("wait"),
+       InstanceMethod<&PacketQueue::CancelWait>("cancelWait"), InstanceMethod<&PacketQueue::Drain>("drain"),
+       InstanceMethod<&PacketQueue::CancelDrain>("cancelDrain"), InstanceMethod<&PacketQueue::StartFlow>("startFlow"),
+       InstanceMethod<&PacketQueue::StopFlow>("stopFlow"), InstanceMethod<&PacketQueue::KeepAlive>("keepAlive"),
+       InstanceMethod<&PacketQueue::Release>("release"), InstanceMethod<&PacketQueue::Close>("close"),
+       InstanceMethod<&PacketQueue::CloseAsync>("closeAsync")});
+}
+
+void DefinePacketQueue(Napi::Env env, Napi::Object) {
+  Environment::Of(env).KeepConstructor<PacketQueue>(PacketQueue::Define(env));
 }
 
 }  // namespace netloom

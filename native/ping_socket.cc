@@ -16,6 +16,7 @@
 #include "arguments.h"
 #include "environment.h"
 #include "job.h"
+#include "loop_callback.h"
 
 namespace netloom {
 
@@ -282,7 +283,7 @@ PingSocket::PingSocket(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   auto& [socket, destination, readable] = *info[0].As<Napi::External<Content>>().Data();
   raw_ = socket.raw;
   destination_ = destination;
-  auto poll = ReadablePoll::Create(info.Env(), socket.fd.get(), this);
+  auto poll = FdPoll::Create(info.Env(), socket.fd.get(), this);
   if (!poll) {
     poll.error().Throw(info.Env());
     return;
@@ -291,22 +292,14 @@ PingSocket::PingSocket(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   fd_ = std::move(socket.fd);
   readable_ = std::move(readable);
   Ref();
-  poll_->Ask();
+  poll_->Ask(UV_READABLE);
 }
 
-void PingSocket::OnReadable(int) {
+void PingSocket::OnEvents(int, int) {
   const Napi::Env env = Env();
   const Napi::HandleScope scope(env);
-  // Raw Node-API: a terminating Worker refuses each of these calls, and then there is nobody left to tell. Without an
-  // async context: the callback brings its own.
-  const napi_status called = napi_make_callback(env, nullptr, Value(), readable_.Value(), 0, nullptr, nullptr);
-  if (called == napi_pending_exception) {
-    napi_value exception = nullptr;
-    if (napi_get_and_clear_last_exception(env, &exception) == napi_ok) napi_fatal_exception(env, exception);
-  } else if (called != napi_ok) {
-    return;
-  }
-  if (poll_ != nullptr) poll_->Ask();
+  if (!CallFromLoop(env, Value(), readable_.Value())) return;
+  if (poll_ != nullptr) poll_->Ask(UV_READABLE);
 }
 
 void PingSocket::OnPollGone() {

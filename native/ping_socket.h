@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 
 #include "arguments.h"
-#include "readable_poll.h"
+#include "fd_poll.h"
 #include "unique_fd.h"
 
 namespace netloom {
@@ -20,7 +20,7 @@ struct Destination {
   socklen_t size = 0;
 };
 
-class PingSocket final : public Napi::ObjectWrap<PingSocket>, private ReadableObserver {
+class PingSocket final : public Napi::ObjectWrap<PingSocket>, private FdObserver {
  public:
   // Called by native code; JavaScript cannot construct one.
   explicit PingSocket(const Napi::CallbackInfo& info);
@@ -31,13 +31,13 @@ class PingSocket final : public Napi::ObjectWrap<PingSocket>, private ReadableOb
   void Close(const Napi::CallbackInfo& info);
 
  private:
-  void OnReadable(int status) override;
+  void OnEvents(int status, int events) override;
   void OnPollGone() override;
   [[nodiscard]] int Begin(Bytes first);
   void Release();
 
   UniqueFd fd_;
-  ReadablePoll* poll_ = nullptr;  // owns itself; null once closed
+  FdPoll* poll_ = nullptr;  // owns itself; null once closed
   Napi::FunctionReference readable_;
   bool raw_ = false;
   bool connected_ = false;

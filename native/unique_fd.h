@@ -25,6 +25,9 @@ class UniqueFd {
   [[nodiscard]] int get() const { return fd_; }
   explicit operator bool() const { return fd_ >= 0; }
 
+  // It is the caller's from now on.
+  [[nodiscard]] int Release() { return std::exchange(fd_, -1); }
+
   // On Linux the descriptor is gone even when close() says EINTR, so it is never tried again.
   void Reset(int fd = -1) {
     if (fd_ >= 0) ::close(fd_);

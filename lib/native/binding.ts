@@ -67,19 +67,53 @@ export interface PingOptions {
   ttl: number;
 }
 
-/** One descriptor of a TUN, TAP or MACVTAP device. Reads and writes are one system call, and never wait. */
+/** The memory of a `FrameSlab`, its place looked up once. */
+export interface FrameSlabHandle {
+  /** Nothing to call: native code takes it. */
+  readonly [slab]?: never;
+}
+declare const slab: unique symbol;
+
+/**
+ * One descriptor of a TUN, TAP or MACVTAP device, or a packet socket. Reads and writes move whole frames, never
+ * wait, and give a negative errno where they fail; once closed, -EBADF.
+ */
 export interface PacketQueueHandle extends Handle {
-  /** One whole frame into `buffer`. Its bytes, or a negative errno; a frame that fills `buffer` may have been cut. */
+  /** One frame into `buffer`. Its bytes; a frame that fills `buffer` may have been cut. */
   read(buffer: Uint8Array): number;
-  /** `buffer` as one frame. The bytes taken, or a negative errno. */
+  /** `buffer` as one frame. The bytes taken. */
   write(buffer: Uint8Array): number;
+  /** The parts, at most 16, as one frame. The bytes taken. */
+  writeParts(parts: readonly Uint8Array[]): number;
+  /** As many frames as there are and slots. Their count, which may be 0. The memory of the slab must be there. */
+  readBatch(slab: FrameSlabHandle): number;
+  /** `count` slots from `first` on. The frames taken, which may be 0. */
+  writeBatch(slab: FrameSlabHandle, first: number, count: number): number;
+  /** Frames and bytes in, frames and bytes out, frames dropped, frames truncated. */
+  stats(into: Float64Array): void;
   /**
    * Calls `readable` once when there is something to read: with 0, or with a negative errno when the device is
-   * in error. Keeps the process alive until then, or until the queue is closed. 0 or a negative errno.
+   * in error. Keeps the process alive until then, or until the queue is closed. 0, or a negative errno: EBUSY
+   * while somebody else waits.
    */
   wait(readable: (status: number) => void): number;
   /** Takes a `wait` back. */
   cancelWait(): void;
+  /** As `wait`, for room to write. */
+  drain(writable: (status: number) => void): number;
+  cancelDrain(): void;
+  /**
+   * Reads whenever there is something, and calls `batch` with the count of frames that are in the slab now, or
+   * with a negative errno, which ends it (-EFAULT: the slab has lost its memory). `spin`: microseconds after the
+   * last frame during which it does not sleep; `busy`: never. 0 or a negative errno.
+   */
+  startFlow(slab: FrameSlabHandle, batch: (count: number) => void, spin: number, busy: boolean): number;
+  /** `batch` is not called any more. */
+  stopFlow(): void;
+  /** Whether the flow keeps the process alive: yes, until this says otherwise. */
+  keepAlive(keep: boolean): void;
+  /** Gives the descriptor away, as if it were closed. -1 if it is. */
+  release(): number;
   /** Closes on a native thread, because closing waits for an RCU grace period. */
   closeAsync(): Promise<void>;
 }
@@ -142,6 +176,8 @@ export interface NativeBinding {
   /** A socket for 4 or 16 bytes of `address`. `readable` is called when there is something to receive. */
   openPingAsync(options: PingOptions, address: Uint8Array, readable: () => void): Promise<PingSocket>;
 
+  /** Memory for frames: `slots` lengths of 32 bits, and from `first` on as many slots of `stride` bytes. */
+  createFrameSlab(memory: Uint8Array, slots: number, frameSize: number, stride: number, first: number): FrameSlabHandle;
   /** Opens /dev/net/tun in a namespace and makes, or finds, the device `name` (TUNSETIFF). */
   openTun(netns: number, name: string, options: TunOptions): OpenedTun;
   openTunAsync(netns: number, name: string, options: TunOptions): Promise<OpenedTun>;

@@ -1,7 +1,8 @@
 /** `PacketDevice`: a link whose frames this program reads and writes. */
 import type { PacketQueueHandle } from '../native/binding.js';
 import type { Link } from '../rtnetlink/link/link.js';
-import { PacketQueue, type QueueDevice } from './queue.js';
+import type { QueueDevice } from './outcome.js';
+import { PacketQueue } from './queue.js';
 
 /**
  * A TUN, TAP or MACVTAP device that this program has open. Close it with `close()` or `await using`; one that is
@@ -15,7 +16,7 @@ export class PacketDevice {
 
   /** @internal Devices come from createTap, createTun, openMacvtap and openPacketDevice. */
   constructor(link: Link, handles: readonly PacketQueueHandle[], how: Omit<QueueDevice, 'name'>) {
-    const device = { name: link.name, ...how };
+    const device = { name: link.name, frameSize: frameSizeOf(link, how.vnetHeaderSize), ...how };
     this.link = link;
     const queues = handles.map((handle) => new PacketQueue(handle, device));
     this.queues = Object.freeze(queues) as readonly [PacketQueue, ...PacketQueue[]];
@@ -38,3 +39,7 @@ export class PacketDevice {
     for (const queue of this.queues) queue[Symbol.dispose]();
   }
 }
+
+/** A super-packet has 64 KiB, as an IP packet may have; in front of it are the Ethernet header and a VLAN tag. */
+const frameSizeOf = (link: Link, vnetHeaderSize = 0): number =>
+  Math.max(2048, (vnetHeaderSize > 0 ? 65535 : link.mtu) + 18 + vnetHeaderSize);

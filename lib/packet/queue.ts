@@ -1,24 +1,16 @@
-/** `PacketQueue`: frames of a packet device, one at a time. */
+/** `PacketQueue`: frames of a packet device. */
 import { constants } from 'node:os';
-import { closedError, nameCall, outOfRange, systemError, wrongType } from '../errors.js';
+import type { Duplex, DuplexOptions } from 'node:stream';
+import type { ReadableStream, WritableStream } from 'node:stream/web';
+import { nameCall, outOfRange, wrongType } from '../errors.js';
 import type { PacketQueueHandle } from '../native/binding.js';
+import { type BatchCallback, BatchReader, type OnBatchOptions } from './batch-reader.js';
+import { FrameReader } from './frame-reader.js';
+import { cannotWait, closedQueue, type QueueDevice, refusal } from './outcome.js';
+import { type FrameSlab, slabHandle } from './slab.js';
+import { duplexOver, readableOver, writableOver } from './streams.js';
 
-const { EAGAIN, EBADF, EINVAL, EIO, EMSGSIZE, ENETDOWN, ENODEV } = constants.errno;
-/** EBADFD (asm-generic/errno.h), which Node does not list: there is no device behind the descriptor any more. */
-const EBADFD = 77;
-
-/** What a queue knows of its device. */
-export interface QueueDevice {
-  /** For error messages. */
-  readonly name: string;
-  /** 2: Ethernet frames (TAP, MACVTAP). 3: IP packets (TUN). */
-  readonly layer: 2 | 3;
-  /** Whether its link was deleted, for devices whose descriptors do not tell (MACVTAP). */
-  readonly isGone?: (fd: number) => Promise<boolean>;
-}
-
-/** How long, in milliseconds, until such a device is asked (again) while a read waits. */
-const PROBE_INTERVAL = 1000;
+const { EAGAIN, EBADF } = constants.errno;
 
 /** What has passed through a queue. Exact up to 2^53. What the kernel drops on its side is in the link's `stats`. */
 export interface QueueStats {
@@ -30,6 +22,8 @@ export interface QueueStats {
   readonly bytesOut: number;
   /** Given to `write`, and not taken by the kernel. */
   readonly dropped: number;
+  /** Longer than the slots of the slab that they were read into, and therefore lost. */
+  readonly truncated: number;
 }
 
 /**
@@ -38,25 +32,8 @@ export interface QueueStats {
  */
 const SIZES = { 2: { least: 14, most: 65535 + 18 }, 3: { least: 1, most: 65535 } } as const;
 
-/** Larger than any frame, so that one that fills it was cut. */
-const SCRATCH_SIZE = 66 * 1024;
-
-// Reading copies the frame out before anything else can read: one buffer serves all queues of the thread.
-let scratch: Uint8Array | undefined;
-
-/**
- * Frames that one turn of the event loop may bring while more are waiting: a flood must not keep timers and
- * sockets from their turn, which the microtasks of `for await` would.
- */
-const FRAMES_PER_TURN = 64;
-
-interface Waiter {
-  readonly reader: object;
-  readonly resolve: (result: IteratorResult<Uint8Array, undefined>) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-const DONE: IteratorResult<Uint8Array, undefined> = Object.freeze({ value: undefined, done: true });
+/** More parts than headers and a payload would be a mistake. */
+const MOST_PARTS = 16;
 
 /**
  * One queue of a packet device. What the kernel sends through the link is read here; what is written here,
@@ -64,28 +41,40 @@ const DONE: IteratorResult<Uint8Array, undefined> = Object.freeze({ value: undef
  *
  *     for await (const frame of queue) queue.write(answerTo(frame));
  *
- * Frames are whole, and each belongs to whoever got it. Nothing is read ahead: what nobody asks for waits in
- * the kernel's own queue (`txQueueLength` of the link), which drops what does not fit. A pending read keeps the
+ * Frames are whole, never joined and never split. Nothing is read ahead: what nobody asks for waits in the
+ * kernel's own queue (`txQueueLength` of the link), which drops what does not fit. A pending read keeps the
  * process alive; an idle queue does not.
+ *
+ * Three ways to read, of which one at a time: `for await` (and the streams) gives each frame as a Uint8Array of
+ * its own. `onBatch` and `readBatch` put frames into a `FrameSlab`, and allocate nothing.
  */
 export class PacketQueue implements AsyncIterable<Uint8Array> {
   readonly #handle: PacketQueueHandle;
   readonly #device: QueueDevice;
-  readonly #waiters: Waiter[] = [];
-  #ended = false;
+  readonly #least: number;
+  readonly #most: number;
+  readonly #frames: FrameReader;
+  #batches: BatchReader | undefined;
+  #drained: Promise<void> | undefined;
+  #stopDraining: (() => void) | undefined;
   #closing: Promise<void> | undefined;
-  #left = FRAMES_PER_TURN;
-  #probe: NodeJS.Timeout | undefined;
-  #framesIn = 0;
-  #bytesIn = 0;
-  #framesOut = 0;
-  #bytesOut = 0;
-  #dropped = 0;
+  #readable: ReadableStream<Uint8Array> | undefined;
+  #writable: WritableStream<Uint8Array> | undefined;
 
   /** @internal Queues come with a PacketDevice. */
   constructor(handle: PacketQueueHandle, device: QueueDevice) {
+    const { least, most } = SIZES[device.layer];
+    const header = device.vnetHeaderSize ?? 0;
     this.#handle = handle;
     this.#device = device;
+    this.#least = least + header;
+    this.#most = most + header;
+    this.#frames = new FrameReader(handle, device);
+  }
+
+  /** The descriptor, for a child process or an ioctl; -1 once closed. It stays the queue's. */
+  get fd(): number {
+    return this.#handle.fd;
   }
 
   get closed(): boolean {
@@ -94,34 +83,86 @@ export class PacketQueue implements AsyncIterable<Uint8Array> {
 
   /** What has passed so far: a snapshot. */
   get stats(): QueueStats {
-    return {
-      framesIn: this.#framesIn,
-      bytesIn: this.#bytesIn,
-      framesOut: this.#framesOut,
-      bytesOut: this.#bytesOut,
-      dropped: this.#dropped,
-    };
+    const values = new Float64Array(6);
+    this.#handle.stats(values);
+    const [framesIn = 0, bytesIn = 0, framesOut = 0, bytesOut = 0, dropped = 0, truncated = 0] = values;
+    return { framesIn, bytesIn, framesOut, bytesOut, dropped, truncated };
   }
 
   /**
-   * Gives the kernel one frame, which it receives from the link at once. False if it has no room for it now
-   * (only a MACVTAP, whose parent is congested): the frame is dropped, or may be tried again later.
+   * Reads the frames that are there now, as many as the slab has slots. Never waits, and allocates nothing:
+   * the plain loop of a Worker that does nothing else.
    *
+   * A frame that is longer than `slab.frameSize` is lost, and counts as `truncated`. A link that is down has no
+   * frames.
+   *
+   * @returns how many: they are in the first slots. 0 if there is none.
+   * @throws ENODEV if the link was deleted (a MACVTAP does not tell), ERR_INVALID_STATE once the queue is closed.
+   */
+  readBatch(slab: FrameSlab): number {
+    const count = this.#handle.readBatch(checkSlab(slab, 'readBatch'));
+    return count < 0 ? this.#failed(count, 'readBatch', 'read') : count;
+  }
+
+  /**
+   * Gives the kernel one frame, which it receives from the link at once. A list of parts (headers, and a payload) is
+   * one frame, too.
+   *
+   * @returns 1; or 0 if the kernel has no room for it now (only where the link behind is congested: a MACVTAP, a
+   *   packet socket, a TAP with a small send buffer): the frame is dropped, or may be tried again when `drained`.
    * @throws RangeError ERR_OUT_OF_RANGE for a frame that no link can carry.
    * @throws EIO if the link is down, ENODEV if it was deleted (a MACVTAP tells neither: the frame is lost), EINVAL if a TUN gets what is no IP
    *   packet, ERR_INVALID_STATE once the queue is closed.
    */
-  write(frame: Uint8Array): boolean {
-    if (!(frame instanceof Uint8Array)) throw nameCall(wrongType('frame', 'a Uint8Array', frame), 'write');
-    const size = frame.length;
-    const { least, most } = SIZES[this.#device.layer];
-    if (size < least || size > most)
-      throw nameCall(outOfRange('frame.length', size, `${least} to ${most} bytes`), 'write');
-    const written = this.#handle.write(frame);
-    if (written < 0) return this.#refused(written);
-    this.#framesOut++;
-    this.#bytesOut += written;
-    return true;
+  write(frame: Uint8Array | readonly Uint8Array[]): 0 | 1 {
+    const written = frame instanceof Uint8Array ? this.#writeOne(frame) : this.#writeParts(frame);
+    if (written >= 0) return 1;
+    return written === -EAGAIN ? 0 : this.#failed(written, 'write', 'write');
+  }
+
+  /**
+   * Gives the kernel the frames in `count` slots (all by default) from `first` on (0 by default), in order, until it
+   * has no more room. Allocates nothing.
+   *
+   * @returns how many it took. After fewer than `count`, go on with the others when `drained`; a frame that is
+   *   refused as such throws when it is the first, as `write` does.
+   */
+  writeBatch(slab: FrameSlab, count: number = slab.slots, first = 0): number {
+    const handle = checkSlab(slab, 'writeBatch');
+    // Written so that NaN fails.
+    if (!(count >= 0 && first >= 0 && first + count <= slab.slots))
+      throw nameCall(outOfRange('count', count, `0 to ${slab.slots - first} from slot ${first} on`), 'writeBatch');
+    const written = this.#handle.writeBatch(handle, first, count);
+    return written < 0 ? this.#failed(written, 'writeBatch', 'write') : written;
+  }
+
+  /** Resolves when the kernel has room again for what `write` or `writeBatch` left, or the queue was closed. */
+  drained(): Promise<void> {
+    this.#drained ??= new Promise((resolve, reject) => {
+      this.#stopDraining = resolve;
+      const error = this.#handle.drain((status) => {
+        this.#drained = undefined;
+        if (status < 0) reject(nameCall(refusal(this.#device, status, 'write'), 'drained'));
+        else resolve();
+      });
+      if (error < 0) reject(nameCall(cannotWait(this.#device, error), 'drained'));
+    });
+    return this.#drained;
+  }
+
+  /**
+   * Calls `callback` with the frames that have come, up to 64 at a time, in a slab that is reused: they are the
+   * callback's until it returns. Allocates nothing per frame. What the callback throws is an uncaughtException.
+   *
+   * @throws ERR_INVALID_STATE while something else reads, or once the queue is closed.
+   */
+  onBatch(callback: BatchCallback, options?: OnBatchOptions): BatchReader {
+    try {
+      this.#batches = new BatchReader(this.#handle, this.#device, callback, options);
+      return this.#batches;
+    } catch (error) {
+      throw nameCall(error, 'onBatch');
+    }
   }
 
   /**
@@ -129,17 +170,27 @@ export class PacketQueue implements AsyncIterable<Uint8Array> {
    * link ends it with an error (ENODEV), once; for a MACVTAP within a second. Several loops share the frames.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array, undefined> {
-    let left = false;
-    const reader: AsyncIterableIterator<Uint8Array, undefined> = {
-      next: () => (left ? Promise.resolve(DONE) : this.#next(reader)),
-      return: () => {
-        left = true;
-        this.#leave(reader);
-        return Promise.resolve(DONE);
-      },
-      [Symbol.asyncIterator]: () => reader,
-    };
-    return reader;
+    return this.#frames.iterator();
+  }
+
+  /**
+   * The queue as a stream of Node's, in object mode: each chunk is a frame. It reads no more than is asked for, and
+   * waits where the kernel has no room. Destroying it closes the queue.
+   */
+  toDuplex(options?: DuplexOptions): Duplex {
+    return duplexOver(this, options);
+  }
+
+  /** The frames as a stream of the web. Cancelling it leaves the queue open. */
+  get readable(): ReadableStream<Uint8Array> {
+    this.#readable ??= readableOver(this);
+    return this.#readable;
+  }
+
+  /** Takes frames as a stream of the web. Closing it leaves the queue open. */
+  get writable(): WritableStream<Uint8Array> {
+    this.#writable ??= writableOver(this);
+    return this.#writable;
   }
 
   /**
@@ -163,109 +214,48 @@ export class PacketQueue implements AsyncIterable<Uint8Array> {
     return this.close();
   }
 
-  #next(reader: object): Promise<IteratorResult<Uint8Array, undefined>> {
-    if (this.#ended) return Promise.resolve(DONE);
-    return new Promise((resolve, reject) => {
-      const waiter = { reader, resolve, reject };
-      this.#waiters.push(waiter);
-      if (this.#waiters.length > 1) return;
-      if (this.#left > 0) this.#serve(0);
-      else this.#wait();
-    });
-  }
-
-  // Gives frames to those who wait for one, and waits for more where there are too few.
-  #serve(status: number): void {
-    scratch ??= new Uint8Array(SCRATCH_SIZE);
-    while (this.#waiters.length > 0) {
-      const size = this.#handle.read(scratch);
-      if (size === -EAGAIN && status === 0) {
-        this.#wait();
-        return;
-      }
-      if (size < 0 || size === SCRATCH_SIZE) {
-        this.#fail(size >= 0 ? -EMSGSIZE : size === -EAGAIN ? status : size);
-        return;
-      }
-      this.#left--;
-      this.#framesIn++;
-      this.#bytesIn += size;
-      this.#waiters.shift()?.resolve({ value: scratch.slice(0, size), done: false });
-    }
-  }
-
-  readonly #onReadable = (status: number): void => {
-    this.#left = FRAMES_PER_TURN;
-    this.#serve(status);
-  };
-
-  #wait(): void {
-    const error = this.#handle.wait(this.#onReadable);
-    if (error < 0) this.#fail(error);
-    else this.#probe ??= this.#planProbe();
-  }
-
-  #planProbe(): NodeJS.Timeout | undefined {
-    const { isGone } = this.#device;
-    return isGone && setTimeout(() => void this.#look(isGone), PROBE_INTERVAL).unref();
-  }
-
-  // The next question comes after the answer, which waits for whoever changes links: the native threads are few.
-  async #look(isGone: NonNullable<QueueDevice['isGone']>): Promise<void> {
-    let gone = false;
-    try {
-      gone = this.#waiters.length > 0 && (await isGone(this.#handle.fd));
-    } catch {
-      // It could not be asked; perhaps it can be next time.
-    }
-    this.#probe = undefined;
-    if (this.#ended || this.#waiters.length === 0) return;
-    if (gone) this.#fail(-ENODEV);
-    else this.#probe = this.#planProbe();
-  }
-
-  #leave(reader: object): void {
-    const mine = this.#waiters.filter((waiter) => waiter.reader === reader);
-    for (const waiter of mine) {
-      this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
-      waiter.resolve(DONE);
-    }
-    if (mine.length > 0 && this.#waiters.length === 0) this.#handle.cancelWait();
-  }
-
   #end(): void {
-    this.#ended = true;
-    clearTimeout(this.#probe);
-    this.#handle.cancelWait();
-    for (const waiter of this.#waiters.splice(0)) waiter.resolve(DONE);
+    this.#frames.end();
+    this.#batches?.stop();
+    this.#stopDraining?.();
+    this.#drained = undefined;
   }
 
-  // One reader is told; for the others, and later ones, there is nothing more to read.
-  #fail(errno: number): void {
-    this.#waiters.shift()?.reject(this.#error(errno, 'read'));
-    this.#end();
+  #writeOne(frame: Uint8Array): number {
+    this.#checkSize(frame.length);
+    return this.#handle.write(frame);
   }
 
-  #refused(errno: number): false {
-    if (errno === -EBADF && this.closed) throw nameCall(closedError(`the queue of "${this.#device.name}"`), 'write');
-    this.#dropped++;
-    if (errno === -EAGAIN) return false;
-    throw nameCall(this.#error(errno, 'write'), 'write');
+  #writeParts(parts: readonly Uint8Array[]): number {
+    if (!Array.isArray(parts)) throw nameCall(wrongType('frame', 'a Uint8Array, or a list of them', parts), 'write');
+    if (parts.length > MOST_PARTS)
+      throw nameCall(outOfRange('frame.length', parts.length, `at most ${MOST_PARTS} parts`), 'write');
+    let size = 0;
+    for (const part of parts) {
+      if (!(part instanceof Uint8Array)) throw nameCall(wrongType('frame', 'a list of Uint8Array', part), 'write');
+      size += part.length;
+    }
+    this.#checkSize(size);
+    return this.#handle.writeParts(parts);
   }
 
-  #error(errno: number, syscall: 'read' | 'write'): Error {
-    // The descriptor is fine, what it stood for is gone: as for any other call that finds no link. libuv says
-    // EBADF for all that epoll reports as an error.
-    const told = errno === -EBADF || errno === -EBADFD ? -ENODEV : errno;
-    const hint = this.#hint(told, syscall);
-    return systemError(told, syscall, `'${this.#device.name}'${hint && `: ${hint}`}`);
+  #checkSize(size: number): void {
+    if (size < this.#least || size > this.#most)
+      throw nameCall(outOfRange('frame.length', size, `${this.#least} to ${this.#most} bytes`), 'write');
   }
 
-  #hint(errno: number, syscall: 'read' | 'write'): string {
-    if (errno === -ENODEV) return 'the link was deleted';
-    if (syscall === 'read') return '';
-    if (errno === -EIO || errno === -ENETDOWN) return 'the link is down; setLink(link, { up: true }) brings it up';
-    if (errno === -EINVAL && this.#device.layer === 3) return 'this is neither an IPv4 nor an IPv6 packet';
-    return '';
+  #failed(errno: number, call: string, syscall: 'read' | 'write'): never {
+    throw nameCall(
+      errno === -EBADF && this.closed ? closedQueue(this.#device) : refusal(this.#device, errno, syscall),
+      call,
+    );
+  }
+}
+
+function checkSlab(slab: FrameSlab, call: string): ReturnType<typeof slabHandle> {
+  try {
+    return slabHandle(slab);
+  } catch (error) {
+    throw nameCall(error, call);
   }
 }

@@ -51,7 +51,7 @@ describeKernel.needs('devices')('openMacvtap', () => {
     await using right = await openMacvtap('b', { netns });
     const received = receive(right.queues[0] as PacketQueue);
     const sent = frame('a', 'b', 'from a to b');
-    expect(left.queues[0]?.write(sent)).toBe(true);
+    expect(left.queues[0]?.write(sent)).toBe(1);
     expect(Buffer.from(await received)).toEqual(sent);
     expect(right.link.index).toBe(b.index);
   });

@@ -50,11 +50,11 @@ export const openTuns = (): number =>
 const DIST = new URL('../../dist/', import.meta.url);
 
 /** Runs a program in a process of its own. `dist` is the URL of the compiled library. */
-export function program(source: string): ReturnType<typeof run> {
+export function program(source: string, timeout = 20_000): ReturnType<typeof run> {
   const prelude = `const dist = ${JSON.stringify(DIST.href)};`;
   return run(process.execPath, ['--input-type=module', '-e', prelude + source], {
     cwd: fileURLToPath(new URL('../..', import.meta.url)),
-    timeout: 20_000,
+    timeout,
   });
 }
 

@@ -96,7 +96,7 @@ describeKernel.needs('tun')('a queue', () => {
       );
       expect(queueOf(tap).stats).toMatchObject({ framesOut: 0, dropped: 1 });
       await setLink(tap.link, { up: true });
-      expect(queueOf(tap).write(FRAME)).toBe(true);
+      expect(queueOf(tap).write(FRAME)).toBe(1);
       expect(queueOf(tap).stats).toMatchObject({ framesOut: 1, bytesOut: 60, dropped: 1 });
     }));
 
@@ -127,7 +127,7 @@ s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind((sys.argv[1], 0)); 
       const next = reader.next();
       await inside(netns, 'python3', '-c', sender, tap.link.name);
       expect(((await next).value as Uint8Array).length).toBe(65535);
-      expect(queue.write(new Uint8Array(65553))).toBe(true);
+      expect(queue.write(new Uint8Array(65553))).toBe(1);
     }));
 
   test('leaving the loop leaves the queue open, and takes a pending read back', () =>
@@ -138,7 +138,7 @@ s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind((sys.argv[1], 0)); 
       await reader.return?.();
       expect(await pending).toEqual({ value: undefined, done: true });
       expect(await reader.next()).toEqual({ value: undefined, done: true });
-      expect(queueOf(tap).write(FRAME)).toBe(true);
+      expect(queueOf(tap).write(FRAME)).toBe(1);
     }));
 
   test('a flood leaves other events their turn', () =>

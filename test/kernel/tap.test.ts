@@ -166,7 +166,7 @@ describeKernel.needs('tun')('createTap', () => {
       await using tap = await openPacketDevice('mq0', { netns, queues: 2 });
       await setLink(tap.link, { up: true });
       expect(tap.queues).toHaveLength(2);
-      expect(queueOf(tap).write(FRAME)).toBe(true);
+      expect(queueOf(tap).write(FRAME)).toBe(1);
       expect((await ipLink(netns, 'mq0'))?.linkinfo?.info_data).toMatchObject({
         pi: false,
         vnet_hdr: false,
@@ -226,7 +226,7 @@ describeKernel.needs('tun')('createTap', () => {
     withNetns(async (netns) => {
       {
         using tap = createTap.sync({ name: 'tap0', netns, up: true });
-        expect(queueOf(tap).write(FRAME)).toBe(true);
+        expect(queueOf(tap).write(FRAME)).toBe(1);
       }
       expect(await ipLink(netns, 'tap0')).toBeUndefined();
     }));

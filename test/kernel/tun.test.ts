@@ -29,7 +29,7 @@ describeKernel.needs('tun')('createTun', () => {
     })();
     expect(await inside(netns, 'timeout', '5', 'bash', '-c', ECHO)).toBe('hello tun\n');
     const size = 20 + 8 + 10;
-    expect(queue.stats).toEqual({ framesIn: 1, bytesIn: size, framesOut: 1, bytesOut: size, dropped: 0 });
+    expect(queue.stats).toEqual({ framesIn: 1, bytesIn: size, framesOut: 1, bytesOut: size, dropped: 0, truncated: 0 });
     await tun.close();
     await host;
   });

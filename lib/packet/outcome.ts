@@ -1,0 +1,51 @@
+/** What the outcomes of reading and writing a queue mean: which device it is, and errors that say what happened. */
+import { constants } from 'node:os';
+import { closedError, systemError } from '../errors.js';
+
+const { EBADF, EBUSY, EFAULT, EINVAL, EIO, ENETDOWN, ENODEV } = constants.errno;
+/** EBADFD (asm-generic/errno.h), which Node does not list: there is no device behind the descriptor any more. */
+const EBADFD = 77;
+
+/** What a queue knows of its device. */
+export interface QueueDevice {
+  /** For error messages. */
+  readonly name: string;
+  /** 2: Ethernet frames. 3: IP packets (TUN). */
+  readonly layer: 2 | 3;
+  /** Bytes of the vnet header in front of each frame; 0 without offload. */
+  readonly vnetHeaderSize?: number;
+  /** Bytes of the longest frame to be expected, by the link's MTU. */
+  readonly frameSize?: number;
+  /** Whether its link was deleted, for devices whose descriptors do not tell (MACVTAP). */
+  readonly isGone?: (fd: number) => Promise<boolean>;
+}
+
+/** The error of a read or write that the kernel refused. */
+export function refusal(device: QueueDevice, errno: number, syscall: 'read' | 'write'): Error {
+  // The descriptor is fine, what it stood for is gone: as for any other call that finds no link. libuv says
+  // EBADF for all that epoll reports as an error.
+  const told = errno === -EBADF || errno === -EBADFD ? -ENODEV : errno;
+  const hint = hintFor(told, syscall, device);
+  return systemError(told, syscall, `'${device.name}'${hint && `: ${hint}`}`);
+}
+
+function hintFor(errno: number, syscall: 'read' | 'write', { layer }: QueueDevice): string {
+  if (errno === -ENODEV) return 'the link was deleted';
+  if (syscall === 'read') return '';
+  if (errno === -EIO || errno === -ENETDOWN) return 'the link is down; setLink(link, { up: true }) brings it up';
+  if (errno === -EINVAL && layer === 3) return 'this is neither an IPv4 nor an IPv6 packet';
+  return '';
+}
+
+/** The error of a wait that could not begin. */
+export function cannotWait(device: QueueDevice, errno: number): Error {
+  if (errno === -EBADF) return closedQueue(device);
+  if (errno !== -EBUSY) return refusal(device, errno, 'read');
+  const error = systemError(errno, 'read', `'${device.name}': its queue is being read already, by a loop or onBatch`);
+  return Object.assign(error, { code: 'ERR_INVALID_STATE' });
+}
+
+export const closedQueue = (device: QueueDevice): Error => closedError(`the queue of "${device.name}"`);
+
+/** What the native flow says when its slab was transferred. */
+export const LOST_MEMORY = -EFAULT;

@@ -1,0 +1,63 @@
+/** A queue as streams: Node's Duplex, and those of the web. One frame is one chunk, in both directions. */
+import { Duplex, type DuplexOptions } from 'node:stream';
+import { ReadableStream, WritableStream } from 'node:stream/web';
+
+/** What the streams need of a queue. */
+export interface FrameDuplex extends AsyncIterable<Uint8Array> {
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array, undefined>;
+  write(frame: Uint8Array): number;
+  drained(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Frames that wait in the stream; more wait in the kernel, which drops what does not fit there. */
+const HIGH_WATER_MARK = 64;
+
+export function duplexOver(queue: FrameDuplex, options: DuplexOptions = {}): Duplex {
+  const frames = queue[Symbol.asyncIterator]();
+  return new Duplex({
+    readableHighWaterMark: HIGH_WATER_MARK,
+    writableHighWaterMark: HIGH_WATER_MARK,
+    ...options,
+    objectMode: true,
+    read() {
+      frames.next().then(
+        ({ value }) => this.push(value ?? null),
+        (error: Error) => this.destroy(error),
+      );
+    },
+    write(frame: Uint8Array, _encoding, callback) {
+      writeWhenPossible(queue, frame).then(() => callback(), callback);
+    },
+    destroy(error, callback) {
+      queue.close().then(
+        () => callback(error),
+        (closing: Error) => callback(error ?? closing),
+      );
+    },
+  });
+}
+
+export function readableOver(queue: FrameDuplex): ReadableStream<Uint8Array> {
+  const frames = queue[Symbol.asyncIterator]();
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { value } = await frames.next();
+        if (value === undefined) controller.close();
+        else controller.enqueue(value);
+      },
+      async cancel() {
+        await frames.return?.();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+export const writableOver = (queue: FrameDuplex): WritableStream<Uint8Array> =>
+  new WritableStream<Uint8Array>({ write: (frame) => writeWhenPossible(queue, frame) });
+
+async function writeWhenPossible(queue: FrameDuplex, frame: Uint8Array): Promise<void> {
+  while (queue.write(frame) === 0) await queue.drained();
+}

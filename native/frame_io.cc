@@ -1,0 +1,76 @@
+#include "frame_io.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace netloom {
+
+namespace {
+
+template <typename Call>
+ssize_t BytesOrErrno(Call call) {
+  ssize_t size = 0;
+  do size = call();
+  while (size < 0 && errno == EINTR);
+  return size < 0 ? -errno : size;
+}
+
+}  // namespace
+
+ssize_t ReadFrame(int fd, void* to, size_t room) {
+  return BytesOrErrno([=] { return ::read(fd, to, room); });
+}
+
+ssize_t WriteFrame(int fd, const void* frame, size_t size) {
+  return BytesOrErrno([=] { return ::write(fd, frame, size); });
+}
+
+ssize_t WriteFrame(int fd, const iovec* parts, int count) {
+  return BytesOrErrno([=] { return ::writev(fd, parts, count); });
+}
+
+int ReadFrames(int fd, const Slots& slots, uint32_t most, FrameCounters* counters) {
+  most = std::min(most, slots.count);
+  uint32_t count = 0;
+  uint32_t cut = 0;
+  while (count + cut < most) {
+    const ssize_t size = ReadFrame(fd, slots.at(count), slots.frame_size + 1);
+    if (size == -EAGAIN) break;
+    if (size < 0) {
+      if (count == 0) return static_cast<int>(size);
+      break;  // the next call meets it again
+    }
+    // The kernel cuts what has no room without a word.
+    if (size > slots.frame_size) {
+      ++cut;
+      continue;
+    }
+    slots.lengths[count++] = static_cast<uint32_t>(size);
+    counters->bytes_in += size;
+  }
+  counters->frames_in += count;
+  counters->truncated += cut;
+  return static_cast<int>(count);
+}
+
+int WriteFrames(int fd, const Slots& slots, uint32_t first, uint32_t count, FrameCounters* counters) {
+  uint32_t written = 0;
+  for (; written < count; ++written) {
+    const uint32_t slot = first + written;
+    const ssize_t size = WriteFrame(fd, slots.at(slot), std::min(slots.lengths[slot], slots.frame_size));
+    if (size < 0) {
+      if (written == 0 && size != -EAGAIN) {
+        ++counters->dropped;
+        return static_cast<int>(size);
+      }
+      break;
+    }
+    counters->bytes_out += size;
+  }
+  counters->frames_out += written;
+  return static_cast<int>(written);
+}
+
+}  // namespace netloom

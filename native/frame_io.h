@@ -1,0 +1,38 @@
+// Frames through a descriptor where each read(2) and write(2) is one whole frame: TUN, TAP, MACVTAP, packet sockets.
+// Nothing here allocates, waits or calls JavaScript.
+//
+// Lifetime: none; plain functions on a descriptor that is nonblocking. Threads: any.
+#pragma once
+
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include <cstdint>
+
+#include "frame_slab.h"
+
+namespace netloom {
+
+struct FrameCounters {
+  uint64_t frames_in = 0;
+  uint64_t bytes_in = 0;
+  uint64_t frames_out = 0;
+  uint64_t bytes_out = 0;
+  uint64_t dropped = 0;    // given to write, and not taken
+  uint64_t truncated = 0;  // longer than their slot, and therefore lost
+};
+
+// Bytes, or a negative errno.
+ssize_t ReadFrame(int fd, void* to, size_t room);
+ssize_t WriteFrame(int fd, const void* frame, size_t size);
+ssize_t WriteFrame(int fd, const iovec* parts, int count);
+
+// As many frames as there are, up to `most`, into the first slots. Their count; a negative errno if there is no frame
+// and reading failed otherwise than by EAGAIN.
+int ReadFrames(int fd, const Slots& slots, uint32_t most, FrameCounters* counters);
+
+// The frames in `count` slots from `first` on, until the kernel takes no more. How many it took; a negative errno if
+// it refused the first of them otherwise than by EAGAIN.
+int WriteFrames(int fd, const Slots& slots, uint32_t first, uint32_t count, FrameCounters* counters);
+
+}  // namespace netloom
