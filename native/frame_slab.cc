@@ -1,7 +1,8 @@
 #include "frame_slab.h"
 
+#include <memory>
+
 #include "arguments.h"
-#include "environment.h"
 
 namespace netloom {
 
@@ -36,28 +37,26 @@ bool Parse(const Napi::CallbackInfo& info, Layout* layout) {
 Napi::Value CreateFrameSlab(const Napi::CallbackInfo& info) {
   Layout layout;
   if (!Parse(info, &layout)) return {};
-  return Environment::Of(info.Env()).NewInstance<FrameSlab>(info.Env(), layout);
+  const Slots slots{layout.memory.data + layout.first, reinterpret_cast<uint32_t*>(layout.memory.data),
+                    static_cast<uint32_t>(layout.slots), static_cast<uint32_t>(layout.stride),
+                    static_cast<uint32_t>(layout.frame_size)};
+  auto slab = std::make_unique<FrameSlab>(slots, layout.buffer);
+  napi_value external = nullptr;
+  const napi_status made = napi_create_external(
+      info.Env(), slab.get(), [](napi_env, void* data, void*) { delete static_cast<FrameSlab*>(data); }, nullptr,
+      &external);
+  if (made != napi_ok) return {};
+  (void)slab.release();
+  return {info.Env(), external};
 }
 
 }  // namespace
 
-FrameSlab::FrameSlab(const Napi::CallbackInfo& info) : ObjectWrap(info) {
-  if (!info[0].IsExternal()) {
-    napi_throw_type_error(info.Env(), "ERR_ILLEGAL_CONSTRUCTOR", "Illegal constructor");
-    return;
-  }
-  if (IsEmpty()) return;
-  const Layout& layout = *info[0].As<Napi::External<Layout>>().Data();
-  slots_ = {layout.memory.data + layout.first, reinterpret_cast<uint32_t*>(layout.memory.data),
-            static_cast<uint32_t>(layout.slots), static_cast<uint32_t>(layout.stride),
-            static_cast<uint32_t>(layout.frame_size)};
-  buffer_ = Napi::Persistent(layout.buffer);
-}
-
-FrameSlab* FrameSlab::Of(napi_env env, napi_value value) {
+const FrameSlab* FrameSlab::Of(napi_env env, napi_value value) {
   void* slab = nullptr;
-  if (napi_unwrap(env, value, &slab) != napi_ok) napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", "slab");
-  return static_cast<FrameSlab*>(slab);
+  if (napi_get_value_external(env, value, &slab) != napi_ok)
+    napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", "slab must come from createFrameSlab");
+  return static_cast<const FrameSlab*>(slab);
 }
 
 bool FrameSlab::IsDetached(napi_env env) const {
@@ -66,7 +65,6 @@ bool FrameSlab::IsDetached(napi_env env) const {
 }
 
 void DefineFrameSlab(Napi::Env env, Napi::Object exports) {
-  Environment::Of(env).KeepConstructor<FrameSlab>(FrameSlab::DefineClass(env, "FrameSlab", {}));
   exports.Set("createFrameSlab", Napi::Function::New(env, CreateFrameSlab, "createFrameSlab"));
 }
 

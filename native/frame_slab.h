@@ -1,8 +1,10 @@
 // The JavaScript class FrameSlab's memory, as native code sees it: slots of equal size for frames, and how many bytes
-// each holds. The pointers are looked up once.
+// each holds. The pointers are looked up once; JavaScript holds them as an External, which costs less to read than an
+// object to unwrap.
 //
-// Lifetime: the wrapping object keeps the memory's ArrayBuffer alive. Detached memory must not be touched: lib/packet/
-// asks before each call, and whoever comes from the event loop asks IsDetached(). Thread: the environment's own.
+// Lifetime: until the External is collected; keeps the memory's ArrayBuffer alive. Detached memory must not be touched:
+// lib/packet/ asks before each call, and whoever comes from the event loop asks IsDetached(). Thread: the environment's
+// own.
 #pragma once
 
 #include <napi.h>
@@ -21,13 +23,12 @@ struct Slots {
   [[nodiscard]] uint8_t* at(uint32_t slot) const { return bytes + static_cast<size_t>(slot) * stride; }
 };
 
-class FrameSlab final : public Napi::ObjectWrap<FrameSlab> {
+class FrameSlab {
  public:
-  // Called by createFrameSlab; JavaScript has no other way to it.
-  explicit FrameSlab(const Napi::CallbackInfo& info);
+  FrameSlab(const Slots& slots, const Napi::Object& buffer) : slots_(slots), buffer_(Napi::Persistent(buffer)) {}
 
-  // The slab behind the object, or null, with an exception pending.
-  static FrameSlab* Of(napi_env env, napi_value value);
+  // The slab that an External stands for, or null, with an exception pending.
+  static const FrameSlab* Of(napi_env env, napi_value value);
 
   [[nodiscard]] const Slots& slots() const { return slots_; }
   [[nodiscard]] bool IsDetached(napi_env env) const;

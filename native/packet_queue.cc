@@ -36,16 +36,13 @@ napi_value Number(napi_env env, int64_t value) {
   return number;
 }
 
-// The queue behind `this` and the arguments of a hot call. What is wrong with them was found out before.
+// The queue of a hot call, and its arguments. What is wrong with them was found out before.
 template <size_t count>
-PacketQueue* Unpack(napi_env env, napi_callback_info info, napi_value (&arguments)[count]) {
+PacketQueue& Unpack(napi_env env, napi_callback_info info, napi_value (&arguments)[count]) {
   size_t size = count;
-  napi_value self = nullptr;
   void* queue = nullptr;
-  napi_get_cb_info(env, info, &size, arguments, &self, nullptr);
-  if (napi_unwrap(env, self, &queue) == napi_ok) return static_cast<PacketQueue*>(queue);
-  napi_throw_type_error(env, "ERR_INVALID_THIS", "this is no PacketQueue");
-  return nullptr;
+  napi_get_cb_info(env, info, &size, arguments, nullptr, &queue);
+  return *static_cast<PacketQueue*>(queue);
 }
 
 bool Memory(napi_env env, napi_value value, iovec* part) {
@@ -75,6 +72,24 @@ PacketQueue::PacketQueue(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   // A terminating Worker wraps nothing more, and nobody would ever delete this object: the caller keeps what it has.
   if (IsEmpty()) return;
   fd_ = std::move(*info[0].As<Napi::External<UniqueFd>>().Data());
+  DefineHotCalls(info.Env(), info.This());
+}
+
+// Functions of this object alone: they find it without unwrapping `this`, which costs as much as a small read.
+void PacketQueue::DefineHotCalls(napi_env env, napi_value self) {
+  const struct {
+    const char* name;
+    napi_callback call;
+  } kCalls[] = {{"read", Read},
+                {"write", Write},
+                {"writeParts", WriteParts},
+                {"readBatch", ReadBatch},
+                {"writeBatch", WriteBatch}};
+  for (const auto& [name, call] : kCalls) {
+    napi_value function = nullptr;
+    if (napi_create_function(env, name, NAPI_AUTO_LENGTH, call, this, &function) != napi_ok) return;
+    napi_set_named_property(env, self, name, function);
+  }
 }
 
 PacketQueue::~PacketQueue() {
@@ -96,12 +111,12 @@ void PacketQueue::Stats(const Napi::CallbackInfo& info) {
 napi_value PacketQueue::Read(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
   iovec to;
-  PacketQueue* self = Unpack(env, info, arguments);
-  if (self == nullptr || !Memory(env, arguments[0], &to)) return nullptr;
-  const ssize_t size = ReadFrame(self->fd_.get(), to.iov_base, to.iov_len);
+  PacketQueue& self = Unpack(env, info, arguments);
+  if (!Memory(env, arguments[0], &to)) return nullptr;
+  const ssize_t size = ReadFrame(self.fd_.get(), to.iov_base, to.iov_len);
   if (size >= 0) {
-    ++self->counters_.frames_in;
-    self->counters_.bytes_in += size;
+    ++self.counters_.frames_in;
+    self.counters_.bytes_in += size;
   }
   return Number(env, size);
 }
@@ -109,16 +124,16 @@ napi_value PacketQueue::Read(napi_env env, napi_callback_info info) {
 napi_value PacketQueue::Write(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
   iovec frame;
-  PacketQueue* self = Unpack(env, info, arguments);
-  if (self == nullptr || !Memory(env, arguments[0], &frame)) return nullptr;
-  return Number(env, self->Count(WriteFrame(self->fd_.get(), frame.iov_base, frame.iov_len)));
+  PacketQueue& self = Unpack(env, info, arguments);
+  if (!Memory(env, arguments[0], &frame)) return nullptr;
+  return Number(env, self.Count(WriteFrame(self.fd_.get(), frame.iov_base, frame.iov_len)));
 }
 
 napi_value PacketQueue::WriteParts(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
-  PacketQueue* self = Unpack(env, info, arguments);
+  PacketQueue& self = Unpack(env, info, arguments);
   uint32_t count = 0;
-  if (self == nullptr || napi_get_array_length(env, arguments[0], &count) != napi_ok) return nullptr;
+  if (napi_get_array_length(env, arguments[0], &count) != napi_ok) return nullptr;
   if (count > kMostParts) return Number(env, -EINVAL);
   iovec parts[kMostParts];
   for (uint32_t i = 0; i < count; ++i) {
@@ -126,28 +141,26 @@ napi_value PacketQueue::WriteParts(napi_env env, napi_callback_info info) {
     napi_get_element(env, arguments[0], i, &part);
     if (!Memory(env, part, &parts[i])) return nullptr;
   }
-  return Number(env, self->Count(WriteFrame(self->fd_.get(), parts, static_cast<int>(count))));
+  return Number(env, self.Count(WriteFrame(self.fd_.get(), parts, static_cast<int>(count))));
 }
 
 napi_value PacketQueue::ReadBatch(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
-  PacketQueue* self = Unpack(env, info, arguments);
-  if (self == nullptr) return nullptr;
+  PacketQueue& self = Unpack(env, info, arguments);
   const FrameSlab* slab = FrameSlab::Of(env, arguments[0]);
   if (slab == nullptr) return nullptr;
-  return Number(env, ReadFrames(self->fd_.get(), slab->slots(), slab->slots().count, &self->counters_));
+  return Number(env, ReadFrames(self.fd_.get(), slab->slots(), slab->slots().count, &self.counters_));
 }
 
 napi_value PacketQueue::WriteBatch(napi_env env, napi_callback_info info) {
   napi_value arguments[3];
-  PacketQueue* self = Unpack(env, info, arguments);
-  if (self == nullptr) return nullptr;
+  PacketQueue& self = Unpack(env, info, arguments);
   const FrameSlab* slab = FrameSlab::Of(env, arguments[0]);
   if (slab == nullptr) return nullptr;
   const uint32_t first = Unsigned(env, arguments[1]);
   const uint32_t count = Unsigned(env, arguments[2]);
   if (first > slab->slots().count || count > slab->slots().count - first) return Number(env, -EINVAL);
-  return Number(env, WriteFrames(self->fd_.get(), slab->slots(), first, count, &self->counters_));
+  return Number(env, WriteFrames(self.fd_.get(), slab->slots(), first, count, &self.counters_));
 }
 
 ssize_t PacketQueue::Count(ssize_t written) {
@@ -248,7 +261,6 @@ Napi::Value PacketQueue::StartFlow(const Napi::CallbackInfo& info) {
   keep_alive_ = true;
   flow_ = FrameFlow(static_cast<uint64_t>(spin_us) * 1000, busy);
   slab_ = slab;
-  held_slab_ = Napi::Persistent(info[0].As<Napi::Object>());
   flowing_.Begin(*this, info[1].As<Napi::Function>());
   SpinOrWait(busy);
   return Napi::Number::New(env, 0);
@@ -265,7 +277,6 @@ Napi::Function PacketQueue::EndFlow() {
   }
   spinning_ = false;
   ++flow_number_;
-  held_slab_.Reset();
   return flowing_.End(*this);
 }
 
@@ -361,13 +372,10 @@ Napi::Value QueuesToJs(Napi::Env env, std::list<UniqueFd> fds) {
 }
 
 Napi::Function PacketQueue::Define(Napi::Env env) {
-  const auto hot = [](const char* name, napi_callback method) {
-    return napi_property_descriptor{name, nullptr, method, nullptr, nullptr, nullptr, napi_default, nullptr};
-  };
   return DefineClass(
       env, "PacketQueue",
-      {InstanceAccessor<&PacketQueue::Fd>("fd", napi_enumerable), hot("read", Read), hot("write", Write),
-       hot("writeParts", WriteParts), hot("readBatch", ReadBatch), hot("writeBatch", WriteBatch),
+      {InstanceAccessor<&PacketQueue::Fd>("fd", napi_enumerable),
+
        InstanceMethod<&PacketQueue::Stats>("stats"), InstanceMethod<&PacketQueue::Wait>("wait"),
        InstanceMethod<&PacketQueue::CancelWait>("cancelWait"), InstanceMethod<&PacketQueue::Drain>("drain"),
        InstanceMethod<&PacketQueue::CancelDrain>("cancelDrain"), InstanceMethod<&PacketQueue::StartFlow>("startFlow"),

@@ -56,6 +56,7 @@ class PacketQueue final : public Napi::ObjectWrap<PacketQueue>, private FdObserv
   Napi::Value CloseAsync(const Napi::CallbackInfo& info);
 
   // The hot calls: raw Node-API, whose wrappers cost as much as the call.
+  void DefineHotCalls(napi_env env, napi_value self);
   static napi_value Read(napi_env env, napi_callback_info info);
   static napi_value Write(napi_env env, napi_callback_info info);
   static napi_value WriteParts(napi_env env, napi_callback_info info);
@@ -90,9 +91,8 @@ class PacketQueue final : public Napi::ObjectWrap<PacketQueue>, private FdObserv
 
   Pending flowing_;
   FrameFlow flow_;
-  const FrameSlab* slab_ = nullptr;
-  Napi::ObjectReference held_slab_;
-  uint64_t flow_number_ = 0;  // a flow that was stopped is not the one that began meanwhile
+  const FrameSlab* slab_ = nullptr;  // held by the callback
+  uint64_t flow_number_ = 0;         // a flow that was stopped is not the one that began meanwhile
   bool spinning_ = false;
   bool keep_alive_ = true;
 };

@@ -105,7 +105,7 @@ export interface PacketQueueHandle extends Handle {
   /**
    * Reads whenever there is something, and calls `batch` with the count of frames that are in the slab now, or
    * with a negative errno, which ends it (-EFAULT: the slab has lost its memory). `spin`: microseconds after the
-   * last frame during which it does not sleep; `busy`: never. 0 or a negative errno.
+   * last frame during which it does not sleep; `busy`: never. `batch` must hold the slab. 0 or a negative errno.
    */
   startFlow(slab: FrameSlabHandle, batch: (count: number) => void, spin: number, busy: boolean): number;
   /** `batch` is not called any more. */
