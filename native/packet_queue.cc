@@ -331,7 +331,11 @@ bool PacketQueue::TellFlow(int count) {
 void PacketQueue::SpinOrWait(bool spin) {
   if (spin != spinning_) poll_->Spin(spin, keep_alive_);
   spinning_ = spin;
-  if (!spin) poll_->Ask(UV_READABLE, keep_alive_);
+  if (spin) {
+    poll_->Forget(UV_READABLE);
+  } else {
+    poll_->Ask(UV_READABLE, keep_alive_);
+  }
 }
 
 void PacketQueue::OnPollGone() {
