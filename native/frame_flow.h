@@ -25,9 +25,13 @@ class FrameFlow {
     turn_began_ = now;
     left_ = kFramesPerTurn;
   }
-  [[nodiscard]] uint32_t left() const { return left_; }
+  // How many frames to read at a time: one, whose callback shall not wait for the look that finds no second; more
+  // while more come.
+  [[nodiscard]] uint32_t most() const { return most_ < left_ ? most_ : left_; }
 
   void Met(uint32_t frames, uint64_t now) {
+    most_ = frames < most() ? 1 : 2 * most_ < kFramesPerTurn ? 2 * most_ : kFramesPerTurn;
+    if (frames == 0) return;
     left_ -= frames < left_ ? frames : left_;
     last_ = now;
     window_ns_ = spin_ns_;
@@ -50,7 +54,8 @@ class FrameFlow {
   uint64_t window_ns_ = 0;  // how long it spins at present
   uint64_t turn_began_ = 0;
   uint64_t last_ = 0;  // when the last frame came
-  uint32_t left_ = 0;
+  uint32_t left_ = 0;  // of this turn
+  uint32_t most_ = 1;
   bool busy_ = false;
 };
 

@@ -308,7 +308,7 @@ void PacketQueue::RunFlow(int status) {
     // The callback may stop the flow, or close the queue.
     if (count != 0 && (!TellFlow(count) || number != flow_number_)) return;
     if (spins) now = uv_hrtime();
-    if (count > 0) flow_.Met(static_cast<uint32_t>(count), now);
+    flow_.Met(static_cast<uint32_t>(count), now);
   } while (spins && flow_.Lingers(now));
   SpinOrWait(spins && flow_.StaysHot(now));
 }
@@ -316,7 +316,7 @@ void PacketQueue::RunFlow(int status) {
 // The count of frames that are in the slab now, 0, or a negative errno.
 int PacketQueue::ReadForFlow(int status) {
   if (slab_->IsDetached(Env())) return -EFAULT;
-  const int count = ReadFrames(fd_.get(), slab_->slots(), flow_.left(), &counters_);
+  const int count = ReadFrames(fd_.get(), slab_->slots(), flow_.most(), &counters_);
   return count == 0 ? status : count;
 }
 
