@@ -26,8 +26,11 @@ export function describeErrno(errno: number): [code: string, description: string
 export interface ErrorContext {
   /** The link that the request was about, by name or index. */
   link?: string | number | undefined;
-  /** The route that the request was about, by its destination: `10.1.0.0/16`, `default`. */
-  destination?: string | undefined;
+  /**
+   * Which entry of a list the request was about, `syscall` says of which: an address (`10.0.0.1/24`), the destination
+   * of a route (`10.1.0.0/16`, `default`), the IP address of a neighbour, the MAC of a forwarding entry.
+   */
+  entry?: string | undefined;
   /** The namespace that the request went to, by name, or by id where it has none. */
   netns?: string | undefined;
 }
@@ -57,7 +60,7 @@ export class NetlinkError extends Error {
   declare readonly kernelMessage?: string;
   declare readonly attribute?: string;
   declare readonly link?: string | number;
-  declare readonly destination?: string;
+  declare readonly entry?: string;
   declare readonly netns?: string;
 
   constructor(fields: NetlinkErrorFields) {
@@ -68,7 +71,7 @@ export class NetlinkError extends Error {
     if (fields.kernelMessage !== undefined) this.kernelMessage = fields.kernelMessage;
     if (fields.attribute !== undefined) this.attribute = fields.attribute;
     if (fields.link !== undefined) this.link = fields.link;
-    if (fields.destination !== undefined) this.destination = fields.destination;
+    if (fields.entry !== undefined) this.entry = fields.entry;
     if (fields.netns !== undefined) this.netns = fields.netns;
   }
 }
@@ -96,8 +99,8 @@ export class DumpInterruptedError<T = unknown> extends NetlinkError {
 function netlinkMessage(fields: NetlinkErrorFields): string {
   const [code, description] = describeErrno(fields.errno);
   let message = `${code}: ${description}, ${fields.syscall}`;
-  if (fields.destination !== undefined) message += ` '${fields.destination}'`;
-  if (fields.link !== undefined) message += `${fields.destination === undefined ? '' : ' dev'} '${fields.link}'`;
+  if (fields.entry !== undefined) message += ` '${fields.entry}'`;
+  if (fields.link !== undefined) message += `${fields.entry === undefined ? '' : ' dev'} '${fields.link}'`;
   if (fields.netns !== undefined) message += ` in namespace ${fields.netns}`;
   if (fields.kernelMessage !== undefined) message += `: ${fields.kernelMessage}`;
   if (fields.attribute !== undefined) message += ` (${fields.attribute})`;

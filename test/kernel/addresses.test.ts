@@ -3,6 +3,7 @@ import { createNetns } from '../../lib/netns/calls.js';
 import type { Netns } from '../../lib/netns/netns.js';
 import type { Address, AddressSpec } from '../../lib/rtnetlink/address/address.js';
 import { addAddress, deleteAddress, listAddresses, replaceAddress } from '../../lib/rtnetlink/address/calls.js';
+import { createVeth } from '../../lib/rtnetlink/kinds/veth.js';
 import { getLink, listLinks } from '../../lib/rtnetlink/link/find.js';
 import type { Link } from '../../lib/rtnetlink/link/link.js';
 import { makePair, witness } from './ip.ts';
@@ -66,6 +67,7 @@ describeKernel('addresses', () => {
       code: 'EEXIST',
       syscall: 'RTM_NEWADDR',
       link: 'vb',
+      entry: '10.2.0.1/24',
     });
     await replaceAddress(b, { address: '10.2.0.1/24', validLifetime: 100_000 });
     expect(shown()).toMatchObject([{ valid_life_time: 100 }]);
@@ -73,6 +75,15 @@ describeKernel('addresses', () => {
 
   test('deleting what is not there says EADDRNOTAVAIL', async () => {
     await expect(deleteAddress(b, '10.2.0.1/24')).rejects.toMatchObject({ code: 'EADDRNOTAVAIL' });
+  });
+
+  test('of the addresses of a new link, the refused one is named', async () => {
+    await expect(
+      createVeth({ name: 'vc', netns, addresses: ['10.2.0.1/24', '10.2.0.1/24'], peer: { name: 'vd' } }),
+    ).rejects.toMatchObject({ code: 'EEXIST', link: 'vc', entry: '10.2.0.1/24' });
+    const twice = { address: '10.2.0.2', prefixLength: 16 };
+    await addAddress(b, twice);
+    await expect(addAddress(b, twice)).rejects.toMatchObject({ entry: '10.2.0.2/16' });
   });
 
   test('with ifExists, what is not there need not be removed', async () => {

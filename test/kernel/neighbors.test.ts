@@ -139,9 +139,17 @@ describeKernel('neighbours', () => {
     other.close();
   });
 
-  test('deleting and asking for what is not there says ENOENT', async () => {
-    await expect(deleteNeighbor({ address: '10.1.0.2', link: a })).rejects.toMatchObject({ code: 'ENOENT' });
-    await expect(getNeighbor({ address: '10.1.0.2', link: a })).rejects.toMatchObject({ code: 'ENOENT' });
+  test('deleting and asking for what is not there says ENOENT, and of which', async () => {
+    await expect(deleteNeighbor({ address: '10.1.0.2', link: a })).rejects.toMatchObject({
+      code: 'ENOENT',
+      entry: '10.1.0.2',
+      link: 'va',
+      message: `deleteNeighbor: ENOENT: no such file or directory, RTM_DELNEIGH '10.1.0.2' dev 'va' in namespace ${netns.id}`,
+    });
+    await expect(getNeighbor({ address: '10.1.0.3', link: a })).rejects.toMatchObject({
+      code: 'ENOENT',
+      entry: '10.1.0.3',
+    });
   });
 });
 
@@ -179,6 +187,8 @@ describeKernel('forwarding databases', () => {
 
     await expect(addFdbEntry({ mac: '02:00:00:00:00:05', link: b, master: true })).rejects.toMatchObject({
       code: 'EEXIST',
+      entry: '02:00:00:00:00:05',
+      link: 'vb',
     });
     await replaceFdbEntry({ mac: '02:00:00:00:00:05', link: b, master: true, state: 'dynamic' });
     await deleteFdbEntry({ mac: '02:00:00:00:00:05', link: b, master: true });

@@ -131,14 +131,14 @@ describeKernel('routes', () => {
       { status: 'fulfilled' },
       {
         reason: {
-          destination: '10.3.0.0/16',
+          entry: '10.3.0.0/16',
           link: 'va',
           message: `addRoute: EEXIST: file already exists, RTM_NEWROUTE '10.3.0.0/16' dev 'va' in namespace ${netns.id}`,
         },
       },
       {
         reason: {
-          destination: 'default',
+          entry: 'default',
           message: `deleteRoute: ESRCH: no such process, RTM_DELROUTE 'default' in namespace ${netns.id}`,
         },
       },
@@ -231,7 +231,10 @@ describeKernel('routes', () => {
     expect(await getRoute('10.2.3.4', { netns, fibMatch: true })).toMatchObject({ to: '10.2.0.0/16', mtu: 1300 });
     expect(await getRoute('10.1.0.9', { netns, oif: a, from: '10.1.0.1', mark: 7 })).toMatchObject({ mark: 7 });
     expect(await getRoute('2001:db8:1::9', { netns })).toMatchObject({ link: a.index, source: '2001:db8:1::1' });
-    await expect(getRoute('192.0.2.1', { netns })).rejects.toMatchObject({ code: 'ENETUNREACH' });
+    await expect(getRoute('192.0.2.1', { netns })).rejects.toMatchObject({
+      code: 'ENETUNREACH',
+      entry: '192.0.2.1',
+    });
   });
 
   test('the synchronous flavour does the same', () => {

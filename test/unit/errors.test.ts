@@ -39,6 +39,12 @@ describe('a NetlinkError', () => {
     expect(error).toBeInstanceOf(Error);
   });
 
+  test('says of which entry of a link', () => {
+    const error = new NetlinkError({ errno: -17, syscall: 'RTM_NEWADDR', link: 'eth0', entry: '10.0.0.1/24' });
+    expect(error).toMatchObject({ entry: '10.0.0.1/24', link: 'eth0' });
+    expect(error.message).toBe("EEXIST: file already exists, RTM_NEWADDR '10.0.0.1/24' dev 'eth0'");
+  });
+
   test('has no fields for what it does not know', () => {
     const error = new NetlinkError({ errno: -17, syscall: 'RTM_NEWLINK' });
     expect(Object.keys(error).sort()).toEqual(['code', 'errno', 'name', 'syscall']);

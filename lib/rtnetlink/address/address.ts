@@ -166,7 +166,7 @@ export function addressRequest(
       metric: spec.metric,
       protocol: spec.protocol,
     },
-    context: { link },
+    context: { entry: `${local}/${own.length}`, link },
   });
 }
 

@@ -140,7 +140,7 @@ export function fdbRequest(
     flags,
     header: { family: AF_BRIDGE, index, state: STATES[state], flags: bits | place },
     attributes: { mac, address: dst, vlan, port, vni, sourceVni, via, nexthopId, protocol },
-    context: { link: typeof link === 'object' ? link.name : link },
+    context: { entry: mac, link: typeof link === 'object' ? link.name : link },
   });
 }
 

@@ -123,7 +123,7 @@ export function neighborRequest(
       decode: (input: ByteReader, start: number, end: number, message: number) =>
         message === RTM.NEWNEIGH ? decodeNeighbor(netns as Netns, input, start, end) : undefined,
     }),
-    context: { link: typeof link === 'object' ? link.name : link },
+    context: { entry: address, link: typeof link === 'object' ? link.name : link },
   });
 }
 

@@ -175,5 +175,6 @@ export function getRouteRequest(
     },
     attributes: { to, from, iif, link: oif, mark, uid, ipProtocol, sport, dport },
     decode: (input, start, end, type) => (type === RTM.NEWROUTE ? decodeRoute(netns, input, start, end) : undefined),
+    context: { entry: to },
   });
 }

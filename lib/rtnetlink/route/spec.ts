@@ -187,7 +187,7 @@ class RouteRequest implements Request {
 
   get context(): ErrorContext {
     const { to = 'default', link } = this.#spec;
-    return { destination: to, link: typeof link === 'object' ? link.name : link };
+    return { entry: to, link: typeof link === 'object' ? link.name : link };
   }
 
   encode(out: ByteWriter): void {
