@@ -59,6 +59,19 @@ describeKernel('neighbours', () => {
     expect(witness(netns, 'ip neighbour show')).toMatchObject([{ lladdr: '02:00:00:00:00:03', state: ['STALE'] }]);
   });
 
+  test('a neighbour without a MAC is refused, and leaves nothing behind', async () => {
+    await expect(addNeighbor({ address: '10.1.0.2', link: 'va' }, { netns })).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARG_TYPE',
+      message: expect.stringMatching(/^addNeighbor: mac must be the link-layer address of the neighbour/),
+    });
+    expect(witness(netns, 'ip -4 neighbour show nud all')).toEqual([]);
+  });
+
+  test('a neighbour that the kernel keeps resolved needs neither MAC nor state', async () => {
+    await addNeighbor({ address: '10.1.0.2', link: a, flags: ['managed'] });
+    expect(await getNeighbor({ address: '10.1.0.2', link: a })).toMatchObject({ flags: ['managed'] });
+  });
+
   test('an IPv6 router that a control plane vouches for', async () => {
     await addNeighbor({
       address: '2001:db8:1::2',

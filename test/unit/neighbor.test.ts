@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { attributesIn } from '../../lib/netlink/attributes.js';
 import { ByteReader, ByteWriter } from '../../lib/netlink/bytes.js';
-import { type Request, writeMessage } from '../../lib/netlink/message.js';
+import { NLM_F_EXCL, type Request, writeMessage } from '../../lib/netlink/message.js';
 import type { Netns } from '../../lib/netns/netns.js';
 import {
   addNeighbor,
@@ -99,6 +99,35 @@ const neighbors: [string, 28 | 29 | 30, NeighborSpec, string][] = [
 ];
 test.each(neighbors)('%s', (_, type, spec, expected) => {
   expect(parts(encode(neighborRequest(type, 0, spec, 3)))).toEqual(parts(hex(expected)));
+});
+
+test.each([
+  [{ proxy: true }],
+  [{ flags: ['use'] }],
+  [{ flags: ['managed'] }],
+  [{ state: 'none' }],
+  [{ state: 'incomplete' }],
+  [{ state: 'failed' }],
+] as [Partial<NeighborSpec>][])('a new neighbour with %j needs no MAC', (said) => {
+  const { attributes } = parts(
+    encode(neighborRequest(RTM.NEWNEIGH, NLM_F_EXCL, { address: '10.1.0.1', link: 3, ...said }, 3)),
+  ) as { attributes: string[] };
+  expect(attributes).toContain('1: 0a010001');
+  expect(attributes.filter((attribute) => attribute.startsWith('2:'))).toEqual([]);
+});
+
+test.each([
+  [{}, 'permanent'],
+  [{ state: 'reachable' }, 'reachable'],
+  [{ state: 'noarp' }, 'noarp'],
+  [{ flags: ['extern_learn'] }, 'permanent'],
+] as [Partial<NeighborSpec>, string][])('a new neighbour with %j needs one', (said, state) => {
+  expect(() => neighborRequest(RTM.NEWNEIGH, NLM_F_EXCL, { address: '10.1.0.1', link: 3, ...said }, 3)).toThrow(
+    expect.objectContaining({
+      code: 'ERR_INVALID_ARG_TYPE',
+      message: `mac must be the link-layer address of the neighbour, to add one that is ${state}; received undefined`,
+    }),
+  );
 });
 
 const refused: [NeighborSpec, string, string][] = [

@@ -2,7 +2,7 @@
 import { AF_INET6, familyOf, parseIp } from '../../addressing/ip.js';
 import { invalidValue, wrongType } from '../../errors.js';
 import type { ByteReader } from '../../netlink/bytes.js';
-import { makeRequest, type Request } from '../../netlink/message.js';
+import { makeRequest, NLM_F_EXCL, type Request } from '../../netlink/message.js';
 import type { Netns } from '../../netns/netns.js';
 import { checkFields, fieldsOf } from '../fields.js';
 import { flagBits, flagNames } from '../flags.js';
@@ -39,9 +39,12 @@ export interface NeighborKey {
 }
 
 export interface NeighborSpec extends NeighborKey {
-  /** Its link-layer address. */
+  /**
+   * Its link-layer address. `addNeighbor` needs it, but for `proxy`, the flags `use` and `managed` (the kernel resolves
+   * it), and the states `none`, `incomplete` and `failed`.
+   */
   readonly mac?: string | undefined;
-  /** `permanent` if absent, as iproute2 says. */
+  /** If absent, as iproute2 says: `none` with the flag `managed`, `permanent` without. */
   readonly state?: NeighborState | undefined;
   readonly flags?: readonly NeighborFlag[] | undefined;
   /** Who made it: RTPROT_*, 0 to 255. */
@@ -108,6 +111,13 @@ export function neighborRequest(
   const { address, link, mac, state, proxy, protocol, netns } = spec;
   const bits = spec.flags === undefined ? 0 : flagBits(spec.flags, ALL_FLAGS) & ~NTF.offloaded;
   const get = type === RTM.GETNEIGH;
+  const word = state ?? (get || (bits & ALL_FLAGS.managed) !== 0 ? 'none' : 'permanent');
+  const known = stateNumber(word);
+  // The kernel makes such an entry first and refuses it then, which leaves one in state `none` (neigh_add and
+  // __neigh_update in net/core/neighbour.c).
+  if ((flags & NLM_F_EXCL) !== 0 && mac === undefined && !proxy && needsMac(known, bits)) {
+    throw wrongType('mac', `the link-layer address of the neighbour, to add one that is ${word}`, mac);
+  }
   return makeRequest(neighborFamily, {
     type,
     name: REQUESTS[type],
@@ -115,7 +125,7 @@ export function neighborRequest(
     header: {
       family: familyOf(parseIp(address, 'address')),
       index,
-      state: state === undefined ? (get ? NUD.none : NUD.permanent) : stateNumber(state),
+      state: known,
       flags: (bits & 0xff) | (proxy ? NTF.proxy : 0),
     },
     attributes: { address, mac, extendedFlags: bits >> EXTENDED || undefined, protocol },
@@ -126,6 +136,11 @@ export function neighborRequest(
     context: { entry: address, link: typeof link === 'object' ? link.name : link },
   });
 }
+
+// NUD_VALID (include/net/neighbour.h). With the flags it is the kernel that finds the address.
+const VALID = NUD.permanent | NUD.noarp | NUD.reachable | NUD.probe | NUD.stale | NUD.delay;
+const needsMac = (state: number, flags: number): boolean =>
+  (state & VALID) !== 0 && (flags & (ALL_FLAGS.use | ALL_FLAGS.managed)) === 0;
 
 export function stateNumber(state: NeighborState): number {
   const number = Object.hasOwn(NUD, state) ? NUD[state] : undefined;
