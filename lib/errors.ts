@@ -45,9 +45,11 @@ export interface NetlinkErrorFields extends ErrorContext {
   attribute?: string | undefined;
 }
 
+const BECOME_ROOT = '(run with sudo, or inside `unshare --user --map-root-user --net --mount`)';
 // Which capability a refused request would have needed; everything rtnetlink changes asks for this one.
-const NEEDS_PRIVILEGE =
-  'needs CAP_NET_ADMIN in the namespace (run with sudo, or inside `unshare --user --map-root-user --net --mount`)';
+const NEEDS_NET_ADMIN = `needs CAP_NET_ADMIN in the namespace ${BECOME_ROOT}`;
+/** What unshare(CLONE_NEWNET), mount(2) and setns(2) ask for. */
+export const NEEDS_SYS_ADMIN = `needs CAP_SYS_ADMIN ${BECOME_ROOT}`;
 
 /** A request that the kernel refused. */
 export class NetlinkError extends Error {
@@ -104,7 +106,7 @@ function netlinkMessage(fields: NetlinkErrorFields): string {
   if (fields.netns !== undefined) message += ` in namespace ${fields.netns}`;
   if (fields.kernelMessage !== undefined) message += `: ${fields.kernelMessage}`;
   if (fields.attribute !== undefined) message += ` (${fields.attribute})`;
-  if (fields.errno === -constants.errno.EPERM) message += `; ${NEEDS_PRIVILEGE}`;
+  if (fields.errno === -constants.errno.EPERM) message += `; ${NEEDS_NET_ADMIN}`;
   return message;
 }
 
@@ -172,19 +174,23 @@ export function copyOf(error: unknown): Error {
   return copy;
 }
 
-/** Puts the public call's name in front of an error's message, once. */
+/** Puts the public call's name in front of an error's message, once, and behind it what it takes to enter a namespace. */
 export function nameCall(error: unknown, call: string): unknown {
   if (!(error instanceof Error) || named.has(error)) return error;
   if (nameless.has(error) || error instanceof NetlinkError || 'syscall' in error) {
     // V8 writes the message into the stack when the stack is first read: read it before the message changes.
     const { message, stack } = error;
-    error.message = `${call}: ${message}`;
+    error.message = `${call}: ${message}${isKeptOut(error) ? `; entering the namespace ${NEEDS_SYS_ADMIN}` : ''}`;
     if (stack?.includes(message)) error.stack = stack.replace(message, () => error.message);
     named.add(error);
   }
   return error;
 }
 const named = new WeakSet<Error>();
+
+// Every call that acts in a namespace other than the process's own may fail so, wherever it enters it.
+const isKeptOut = (error: Error & { syscall?: unknown; code?: unknown }): boolean =>
+  error.syscall === 'setns' && error.code === 'EPERM';
 
 function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value);

@@ -1,7 +1,7 @@
 /** Making, opening, listing and removing namespaces. Names live in /run/netns, as for `ip netns`. */
 import { type Dirent, fstatSync, readdirSync, statfsSync, statSync } from 'node:fs';
 import { readdir, stat, statfs } from 'node:fs/promises';
-import { invalidValue, outOfRange, wrongType } from '../errors.js';
+import { invalidValue, NEEDS_SYS_ADMIN, outOfRange, wrongType } from '../errors.js';
 import type { Handle } from '../native/binding.js';
 import { native } from '../native/load.js';
 import { both, type CallOptions, call, type Effect, type Operation, perform } from '../operation.js';
@@ -134,9 +134,6 @@ function* openPath(path: string, field: string, value: unknown, name?: string): 
   }
 }
 
-// unshare(CLONE_NEWNET) and mount(2) both ask for this one.
-const NEEDS_PRIVILEGE = 'needs CAP_SYS_ADMIN (run with sudo, or inside `unshare --user --map-root-user --net --mount`)';
-
 /** Says which argument a failed call was about. */
 function explain(error: unknown, field: string, value: unknown): unknown {
   if (!(error instanceof Error) || !('code' in error)) return error;
@@ -145,7 +142,7 @@ function explain(error: unknown, field: string, value: unknown): unknown {
   if (error.code === 'EBADF') return invalidValue(field, value, 'is no open descriptor');
   if (error.code === 'ENOENT' && field === 'name') error.message += `; no namespace is called ${JSON.stringify(value)}`;
   if (error.code === 'ENOENT' && field === 'netns') error.message += '; the namespace does not have that name any more';
-  if (error.code === 'EPERM') error.message += `; ${NEEDS_PRIVILEGE}`;
+  if (error.code === 'EPERM') error.message += `; ${NEEDS_SYS_ADMIN}`;
   if (error.code === 'EEXIST') error.message += `; the name ${JSON.stringify(value)} is taken`;
   if (error.code === 'ENOENT' && field === 'pid') error.message += `; no process has the id ${value}`;
   return error;

@@ -334,7 +334,7 @@ describeKernel('bad input', () => {
 
   testNeeds('users')('without privilege every change is EPERM, and says what is needed', async () => {
     const told = runProgram(
-      `import { openNetns, createVeth, setLink, deleteLink, addAddress, getLink } from 'netloom';
+      `import { openNetns, createTun, createVeth, setLink, deleteLink, addAddress, getLink, getSysctl } from 'netloom';
        const netns = await openNetns({ path: '${pathOf(netns)}' });
        process.setgroups([]); process.setgid(65534); process.setuid(65534);
        const results = {};
@@ -343,26 +343,36 @@ describeKernel('bad input', () => {
          setLink: () => setLink('lo', { up: false }),
          deleteLink: () => deleteLink('lo'),
          addAddress: () => addAddress('lo', '10.0.0.1/32'),
-         enter: () => getLink('here', { netns }),
+         getLink: () => getLink('here', { netns }),
+         createTun: () => createTun({ netns }),
+         getSysctl: () => getSysctl('net.ipv4.ip_forward', { netns }),
        };
        for (const [name, call] of Object.entries(calls)) {
          results[name] = await call().then(() => 'done', ({ code, message }) => ({ code, message }));
        }
        // Reading the own namespace takes no privilege.
-       results.getLink = (await getLink('lo')).name;
+       results.read = (await getLink('lo')).name;
        console.log(JSON.stringify(results));`,
     );
     const refusal = (call: string) => ({
       code: 'EPERM',
       message: expect.stringMatching(new RegExp(`^${call}: EPERM: .*RTM_\\w+.*needs CAP_NET_ADMIN`)),
     });
+    const keptOut = (call: string) => ({
+      code: 'EPERM',
+      message: expect.stringMatching(
+        new RegExp(`^${call}: EPERM: .*setns; entering the namespace needs CAP_SYS_ADMIN`),
+      ),
+    });
     expect(told).toEqual({
       createVeth: refusal('createVeth'),
       setLink: refusal('setLink'),
       deleteLink: refusal('deleteLink'),
       addAddress: refusal('addAddress'),
-      enter: { code: 'EPERM', message: expect.stringMatching(/^getLink: EPERM: .*setns/) },
-      getLink: 'lo',
+      getLink: keptOut('getLink'),
+      createTun: keptOut('createTun'),
+      getSysctl: keptOut('getSysctl'),
+      read: 'lo',
     });
     unchanged();
   });

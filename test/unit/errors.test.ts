@@ -142,6 +142,14 @@ describe('the name of the call', () => {
     });
   });
 
+  test('stands in front of what it takes to enter a namespace', () => {
+    const kept = Object.assign(new Error('EPERM: operation not permitted, setns'), { code: 'EPERM', syscall: 'setns' });
+    expect((nameCall(kept, 'createTun') as Error).message).toBe(
+      'createTun: EPERM: operation not permitted, setns; entering the namespace needs CAP_SYS_ADMIN ' +
+        '(run with sudo, or inside `unshare --user --map-root-user --net --mount`)',
+    );
+  });
+
   test('is not put in front of what is no error of the library', () => {
     const error = new TypeError('boom');
     expect(nameCall(error, 'getLink')).toBe(error);
