@@ -218,7 +218,12 @@ describeKernel('kinds of links', () => {
   });
 
   /** Makes a link of a kind that not every kernel has: it exists afterwards, or the kernel has said why not. */
-  async function whereTheKernelHasIt(making: Promise<Link>, name: string, check: (link: Link) => void): Promise<void> {
+  async function whereTheKernelHasIt(
+    making: Promise<Link>,
+    name: string,
+    module: string,
+    check: (link: Link) => void,
+  ): Promise<void> {
     const made = await making.catch((error: Failure) => error);
     if (made instanceof Error) {
       expect(made).toMatchObject({
@@ -228,7 +233,10 @@ describeKernel('kinds of links', () => {
         link: name,
         kernelMessage: 'Unknown device type',
       });
-      expect(made.message).toMatch(/EOPNOTSUPP: operation not supported, RTM_NEWLINK .*Unknown device type/);
+      expect(made.message).toMatch(
+        /EOPNOTSUPP: operation not supported, RTM_NEWLINK .*Unknown device type; this kernel/,
+      );
+      expect(made.message).toContain(`modprobe ${module}`);
       expect(seenNames(netns)).not.toContain(name);
     } else {
       check(made);
@@ -236,7 +244,7 @@ describeKernel('kinds of links', () => {
   }
 
   test('dummy, or the word of the kernel that it has none', async () => {
-    await whereTheKernelHasIt(createDummy({ name: 'du', netns, up: true }), 'du', (link) => {
+    await whereTheKernelHasIt(createDummy({ name: 'du', netns, up: true }), 'du', 'dummy', (link) => {
       expect(link).toMatchObject({ kind: 'dummy', up: true });
       expect(seen(netns, 'du').linkinfo?.info_kind).toBe('dummy');
     });
@@ -252,7 +260,7 @@ describeKernel('kinds of links', () => {
       reorderHeader: false,
       egressQos: [{ from: 1, to: 2 }],
     });
-    await whereTheKernelHasIt(making, 'vl', (link) => {
+    await whereTheKernelHasIt(making, 'vl', '8021q', (link) => {
       expect(link).toMatchObject({ kind: 'vlan', parent: parent.index });
       expect(link.data).toMatchObject({ id: 100, protocol: '802.1ad', gvrp: true, reorderHeader: false });
       expect(dataOf('vl')).toMatchObject({ protocol: '802.1ad', id: 100, flags: ['GVRP'] });

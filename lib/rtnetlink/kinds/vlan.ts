@@ -54,6 +54,7 @@ declare module '../link/kind.js' {
 
 export const vlan = defineKind({
   kind: 'vlan',
+  module: '8021q',
   parent: 'required',
   // No limit of its own: the parent's counts.
   mtu: { least: 0, most: 65535 },

@@ -153,6 +153,7 @@ export function* makeLink(kind: string, spec: Spec): Operation<[Link, ...Link[]]
       make,
     );
   } catch (error) {
+    explainUnknownKind(error, definition);
     throw peer && peerTarget ? yield* nameTakenBy(error, target, name, peerTarget, peer.name) : error;
   } finally {
     for (const release of releases) release?.();
@@ -221,6 +222,14 @@ function* makeAndRead<T extends LinkIdentity>(
     yield* removeQuietly(target, index ?? name);
     throw error;
   }
+}
+
+/** Puts behind the kernel's word that it does not have a kind what can be done about it. */
+function explainUnknownKind(error: unknown, { kind, module = kind }: KindDefinition): void {
+  // In rtnl_newlink() of net/core/rtnetlink.c, which has asked for the module by then, also for a container.
+  if (!(error instanceof NetlinkError) || error.kernelMessage !== 'Unknown device type') return;
+  error.message += `; this kernel has no ${kind} links: it has no module ${module}, or could not load it`;
+  error.message += ` (\`modprobe ${module}\` on the machine itself says why)`;
 }
 
 /** EEXIST of a pair, told of the end whose name is taken: the kernel does not say which. */

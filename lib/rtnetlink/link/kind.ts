@@ -30,6 +30,8 @@ export interface KindDefinition<S extends Entries = Entries> {
   readonly parentField?: string;
   /** Made in pairs: `data` has the other end as `peer`. */
   readonly peer?: true;
+  /** The kernel module that has it, where that is not called as the kind is. */
+  readonly module?: string;
   /** The calls that make it, where RTM_NEWLINK does not. */
   readonly madeBy?: string;
   /** MTUs that it can have, where they are not Ethernet's. */
