@@ -67,7 +67,7 @@ describeKernel('bad input', () => {
       'ERR_INVALID_ARG_VALUE',
       /^createVeth: peer\.name "veth0-in-net0-xx" is 16 bytes; the kernel allows 15 \(IFNAMSIZ\)$/,
     ],
-    ...['a/b', 'a:b', 'a b', 'a\tb', 'a\0b', 'a%d', '.', '..', ''].map(
+    ...['a/b', 'a:b', 'a b', 'a\tb', 'a\0b', 'a%d', '.', '..', '', 'all', 'default'].map(
       (name) =>
         [
           `the name ${JSON.stringify(name)}`,
@@ -204,6 +204,18 @@ describeKernel('bad input', () => {
       () => createMacvlan({ name: 'mv', netns } as never),
       'ERR_INVALID_ARG_TYPE',
       /^createMacvlan: parent must be a Link, an index or a name \(a macvlan stands on another link\); received undefined$/,
+    ],
+    [
+      'a macvlan on the loopback',
+      () => createMacvlan({ name: 'mv', parent: 'lo', netns }),
+      'ERR_INVALID_ARG_VALUE',
+      /^createMacvlan: parent "lo" is the loopback, on which no macvlan can stand$/,
+    ],
+    [
+      'the loopback as the master of the other end',
+      () => createVeth({ name: 'a', netns, peer: { name: 'b', master: 'lo' } }),
+      'ERR_INVALID_ARG_VALUE',
+      /^createVeth: peer\.master "lo" is the loopback, which takes no ports$/,
     ],
     [
       'a mode that macvlan does not have',

@@ -43,7 +43,11 @@ describeKernel('a link that cannot be made leaves nothing behind', () => {
     ['the index is taken', { index: 99 }, { code: expect.stringMatching(/^(EEXIST|EBUSY)$/) }],
     ['the master is not there', { master: 'nobody' }, { code: 'ENODEV', link: 'nobody' }],
     ['the master has gone', { master: 4321 }, {}],
-    ['the master is no bridge', { master: 'taken' }, { code: 'EOPNOTSUPP' }],
+    [
+      'the master is no bridge',
+      { master: 'taken' },
+      { code: 'EOPNOTSUPP', message: expect.stringMatching(/; is its master a bridge, bond or VRF\?$/) },
+    ],
     [
       'an address comes twice',
       { addresses: ['10.0.0.1/24', '10.0.0.1/24'] },

@@ -147,6 +147,18 @@ describeKernel('setLink', () => {
     expect(seen(netns, 'a').master).toBeUndefined();
   });
 
+  test('a master that takes no ports is refused', async () => {
+    expect(await failure(setLink(link, { master: 'lo' }))).toMatchObject({
+      code: 'ERR_INVALID_ARG_VALUE',
+      message: 'setLink: master "lo" is the loopback, which takes no ports',
+    });
+    ip(netns, 'link add dev no-master type veth peer name no-peer');
+    expect(await failure(setLink(link, { master: 'no-master' }))).toMatchObject({
+      code: 'EOPNOTSUPP',
+      message: expect.stringMatching(/; is its master a bridge, bond or VRF\?$/),
+    });
+  });
+
   test('a master in another namespace is refused', async () => {
     using elsewhere = await createNetns();
     const bridge = await createBridge({ name: 'br0', netns: elsewhere });

@@ -5,7 +5,7 @@ import { dump, request } from '../../netlink/request.js';
 import { type NetnsOptions, netnsOf } from '../../netns/netns.js';
 import { call, type Operation } from '../../operation.js';
 import { type DeleteOptions, removal } from '../if-exists.js';
-import { indexOf, type LinkRef, netnsOfLink } from '../link/find.js';
+import { indexOf, type LinkRef, labelOf, netnsOfLink } from '../link/find.js';
 import { RTM } from '../types.js';
 import { type Address, type AddressSpec, addressRequest, decodeAddress, isListed, toSpec } from './address.js';
 import { addressFamily } from './attributes.js';
@@ -24,7 +24,7 @@ function* change(
   const listedIn = isListed(given) && typeof link !== 'object' ? given.netns : undefined;
   const netns = netnsOfLink(link, options.netns ?? listedIn);
   const index = yield* indexOf(netns, link);
-  yield* request(netns, addressRequest(type, flags, index, spec, typeof link === 'object' ? link.name : link));
+  yield* request(netns, addressRequest(type, flags, index, spec, labelOf(link)));
 }
 
 /**

@@ -15,10 +15,20 @@ import type { AddressSpec } from '../address/address.js';
 import { RTM } from '../types.js';
 import { linkFamily } from './attributes.js';
 import { deleteRequest } from './delete.js';
-import { getLinkRequest, identifyRequest, indexOf, isGone, type LinkRef, netnsOfLink } from './find.js';
+import {
+  getLinkRequest,
+  identifyRequest,
+  indexOf,
+  isGone,
+  type LinkRef,
+  LOOPBACK,
+  labelOf,
+  netnsOfLink,
+} from './find.js';
 import { changeLinkRequest, hasValue, type Prepared, prepare, sendAndRead } from './finish.js';
 import { type KindDefinition, type LinkKinds, noOption, requireKind, toData } from './kind.js';
 import { LINK_FLAGS, type Link, type LinkIdentity, type LinkOf } from './link.js';
+import { aboutMaster, masterIndexOf } from './master.js';
 import {
   checkLinkName,
   checkMtu,
@@ -117,10 +127,12 @@ export function* makeLink(kind: string, spec: Spec): Operation<[Link, ...Link[]]
   const roots = parent === undefined ? netnsOf(spec.netns) : netnsOfLink(parent, parentNetns(parent, spec), 'parent');
   const target = spec.netns === undefined ? roots : netnsOf(spec.netns);
   const parentIndex = parent === undefined ? undefined : yield* indexOf(roots, parent, 'parent');
-  const master = spec.master === undefined ? undefined : yield* indexOf(target, spec.master, 'master');
+  if (definition.parent === 'required' && parentIndex === LOOPBACK)
+    throw invalidValue('parent', labelOf(parent as LinkRef), `is the loopback, on which no ${kind} can stand`);
+  const master = spec.master === undefined ? undefined : yield* masterIndexOf(target, spec.master);
   const peerTarget = peer && (peer.netns === undefined ? target : netnsOf(peer.netns, 'peer.netns'));
   const peerMaster =
-    peer?.master === undefined ? undefined : yield* indexOf(peerTarget as Netns, peer.master, 'peer.master');
+    peer?.master === undefined ? undefined : yield* masterIndexOf(peerTarget as Netns, peer.master, 'peer.master');
 
   if (parentIndex !== undefined && definition.parentField !== undefined) data[definition.parentField] = parentIndex;
   if (peer && peerTarget) data['peer'] = endOf(peer, netnsFd(peerTarget, roots), true);
@@ -154,6 +166,7 @@ export function* makeLink(kind: string, spec: Spec): Operation<[Link, ...Link[]]
     );
   } catch (error) {
     explainUnknownKind(error, definition);
+    aboutMaster(error, master);
     throw peer && peerTarget ? yield* nameTakenBy(error, target, name, peerTarget, peer.name) : error;
   } finally {
     for (const release of releases) release?.();
@@ -172,7 +185,7 @@ export function* makeLink(kind: string, spec: Spec): Operation<[Link, ...Link[]]
     return [readLast ? yield* sendAndRead(target, index, []) : first, second];
   } catch (error) {
     yield* removeQuietly(target, index);
-    throw error;
+    throw aboutMaster(error, peerMaster);
   }
 }
 

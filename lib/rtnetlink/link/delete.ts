@@ -8,7 +8,7 @@ import { type Netns, type NetnsOptions, netnsOf } from '../../netns/netns.js';
 import { call, type Operation, perform } from '../../operation.js';
 import { RTM } from '../types.js';
 import { linkFamily } from './attributes.js';
-import { getLinkRequest, isGone, type LinkRef, nameAttribute, netnsOfLink } from './find.js';
+import { getLinkRequest, isGone, type LinkRef, labelOf, nameAttribute, netnsOfLink } from './find.js';
 import { changeLinkRequest } from './finish.js';
 import type { Link } from './link.js';
 
@@ -44,7 +44,7 @@ export function deleteRequest(ref: LinkRef): Request {
     type: RTM.DELLINK,
     name: 'RTM_DELLINK',
     ...(typeof index === 'number' ? { header: { index } } : { attributes: nameAttribute(index) }),
-    context: { link: typeof ref === 'object' ? ref.name : ref },
+    context: { link: labelOf(ref) },
   });
 }
 

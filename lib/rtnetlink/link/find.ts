@@ -104,7 +104,7 @@ function oneLinkRequest<R>(ref: LinkRef, extendedMask: number, decode: ReplyDeco
     header: typeof index === 'number' ? { index } : {},
     attributes: typeof index === 'number' ? { extendedMask } : { extendedMask, ...nameAttribute(index) },
     decode,
-    context: { link: typeof ref === 'object' ? ref.name : ref },
+    context: { link: labelOf(ref) },
   });
 }
 
@@ -135,6 +135,12 @@ export function* indexOf(netns: Netns, ref: LinkRef, field = 'link'): Operation<
   }
   return ref.index;
 }
+
+/** LOOPBACK_IFINDEX (include/net/net_namespace.h): `lo` has it in every namespace, and no other link. */
+export const LOOPBACK = 1;
+
+/** What errors call the link. */
+export const labelOf = (ref: LinkRef): string | number => (typeof ref === 'object' ? ref.name : ref);
 
 export function checkLinkRef(ref: unknown, field: string): asserts ref is LinkRef {
   if (typeof ref === 'string') {

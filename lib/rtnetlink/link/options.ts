@@ -72,7 +72,7 @@ export interface MtuRange {
 /** What the kernel gives devices that carry Ethernet: ETH_MIN_MTU and ETH_MAX_MTU (linux/if_ether.h). */
 export const ETHERNET_MTU: MtuRange = { least: 68, most: 65535 };
 
-/** dev_valid_name() in net/core/dev.c. */
+/** dev_valid_name() in net/core/dev.c, and sysctl_dev_name_is_allowed() in net/ipv4/devinet.c. */
 export function checkLinkName(name: unknown, field = 'name'): asserts name is string {
   if (typeof name !== 'string') throw wrongType(field, 'a string', name);
   const size = Buffer.byteLength(name);
@@ -80,6 +80,8 @@ export function checkLinkName(name: unknown, field = 'name'): asserts name is st
   if (size > NAME_LIMIT)
     throw invalidValue(field, name, `is ${size} bytes; the kernel allows ${NAME_LIMIT} (IFNAMSIZ)`);
   if (name === '.' || name === '..') throw invalidValue(field, name, 'is no name of a link');
+  if (name === 'all' || name === 'default')
+    throw invalidValue(field, name, 'is no name of a link: /proc/sys/net/ipv4/conf has another use for it');
   const bad = /[/:\s\0]/.exec(name);
   if (bad) throw invalidValue(field, name, `must not contain ${JSON.stringify(bad[0])}`);
   if (name.includes('%')) throw invalidValue(field, name, "must not contain '%'; name links by what they are for");

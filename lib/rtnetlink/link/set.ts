@@ -7,10 +7,11 @@ import { type Netns, type NetnsOptions, netnsOf } from '../../netns/netns.js';
 import { call, type Operation, perform } from '../../operation.js';
 import { RTM } from '../types.js';
 import { linkFamily } from './attributes.js';
-import { getLinkRequest, indexOf, isGone, type LinkRef, netnsOfLink } from './find.js';
+import { getLinkRequest, isGone, type LinkRef, netnsOfLink } from './find.js';
 import { altNamesRequest, bridgePortRequest, changeLinkRequest, hasValue } from './finish.js';
 import { type LinkKinds, requireKind, toData } from './kind.js';
 import { LINK_FLAGS, type Link } from './link.js';
+import { aboutMaster, masterIndexOf } from './master.js';
 import { checkLinkName, checkMtu, checkUnicastMac, LINK_OPTIONS, type LinkOptions } from './options.js';
 
 /** What may change on any link. What is absent stays as it is. */
@@ -53,8 +54,7 @@ export const setLink = call(
     const label = known.link?.name ?? index;
     if (known.link) checkMtu(mtu, { least: known.link.minMtu ?? 0, most: known.link.maxMtu ?? 0x7fffffff });
     const { master } = changes;
-    const masterIndex =
-      master === undefined ? undefined : master === null ? 0 : yield* indexOf(netns, master, 'master');
+    const masterIndex = master === undefined ? undefined : master === null ? 0 : yield* masterIndexOf(netns, master);
 
     const replies = yield* perform(
       exchange(netns, [
@@ -63,7 +63,7 @@ export const setLink = call(
         getLinkRequest(netns, index),
       ]),
     );
-    for (const reply of replies) valuesOf(reply);
+    for (const { error } of replies) if (error) throw aboutMaster(error, masterIndex);
     return valuesOf(replies.at(-1))[0] as Link;
   },
 );
