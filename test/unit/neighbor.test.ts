@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
-import { attributesIn } from '../../lib/netlink/attributes.js';
-import { ByteReader, ByteWriter } from '../../lib/netlink/bytes.js';
-import { NLM_F_EXCL, type Request, writeMessage } from '../../lib/netlink/message.js';
+import { ByteReader } from '../../lib/netlink/bytes.js';
+import { NLM_F_EXCL } from '../../lib/netlink/message.js';
 import type { Netns } from '../../lib/netns/netns.js';
 import {
   addNeighbor,
@@ -27,29 +26,9 @@ import {
 } from '../../lib/rtnetlink/neighbor/fdb-calls.js';
 import { decodeNeighbor, type NeighborSpec, neighborRequest } from '../../lib/rtnetlink/neighbor/neighbor.js';
 import { RTM } from '../../lib/rtnetlink/types.js';
+import { encode, hex, parts } from './wire.ts';
 
 const netns = {} as Netns;
-
-function encode(request: Request<unknown>): Uint8Array {
-  const out = new ByteWriter();
-  writeMessage(out, request, 0);
-  return out.bytes.slice(0, out.length);
-}
-
-/** Type, ndmsg, and the attributes in no order. */
-function parts(message: Uint8Array): unknown {
-  const input = new ByteReader(message);
-  const attributes = [...attributesIn(input, 28, input.view.getUint32(0, true))].map(
-    ({ type, at, to }) => `${type}: ${Buffer.from(message.slice(at + 4, to)).toString('hex')}`,
-  );
-  return {
-    type: input.view.getUint16(4, true),
-    header: Buffer.from(message.slice(16, 28)).toString('hex'),
-    attributes: attributes.sort(),
-  };
-}
-
-const hex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text.replaceAll(' ', ''), 'hex'));
 
 // What iproute2 6.1 sends for the command; link 3 is its d0.
 const neighbors: [string, 28 | 29 | 30, NeighborSpec, string][] = [

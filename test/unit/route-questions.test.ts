@@ -6,7 +6,7 @@ import {
   type ListRoutesOptions,
   listRoutesRequest,
 } from '../../lib/rtnetlink/route/find.js';
-import { encode, parts } from './route-bytes.ts';
+import { encode, parts } from './wire.ts';
 
 const netns = {} as Netns;
 

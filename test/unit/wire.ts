@@ -1,7 +1,10 @@
-/** A request as it travels, in hex. */
+/** Messages of routes and neighbours as they travel, in hex. */
 import { attributesIn } from '../../lib/netlink/attributes.js';
 import { ByteReader, ByteWriter } from '../../lib/netlink/bytes.js';
 import { type Request, writeMessage } from '../../lib/netlink/message.js';
+
+/** The bytes that are written with spaces between them. */
+export const hex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text.replaceAll(' ', ''), 'hex'));
 
 export function encode(request: Request<unknown>): Uint8Array {
   const out = new ByteWriter();
@@ -9,7 +12,7 @@ export function encode(request: Request<unknown>): Uint8Array {
   return out.bytes.slice(0, out.length);
 }
 
-/** A message as iproute2 and netloom must agree on it: type, rtmsg, and the attributes in no order. */
+/** A message as iproute2 and netloom must agree on it: type, rtmsg or ndmsg, and the attributes in no order. */
 export function parts(message: Uint8Array): unknown {
   const input = new ByteReader(message);
   const end = input.view.getUint32(0, true);
