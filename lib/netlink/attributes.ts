@@ -104,7 +104,7 @@ export class AttributeTable<S extends Entries> implements Codec<Decoded<S>> {
       const want = wanted[field];
       entries[field] = [number, name, want === true ? codec : (want ?? PASSED_OVER)];
     }
-    return new AttributeTable(entries) as unknown as AttributeTable<Picked<S, W>>;
+    return new AttributeTable(entries as Picked<S, W>);
   }
 
   encode(out: ByteWriter, value: Decoded<S>, field: string): void {

@@ -48,7 +48,7 @@ interface Pending extends Reply {
 }
 
 // Most answers are an ack alone. Replaced by an array of its own with the first value.
-const NO_VALUES = Object.freeze([]) as unknown as unknown[];
+const NO_VALUES = Object.freeze<unknown>([]) as unknown[];
 
 export class Batch {
   readonly out: ByteWriter;

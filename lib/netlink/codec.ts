@@ -130,7 +130,7 @@ export function mapped<A, B>(
   fromWire: (value: A) => B,
 ): Codec<B> {
   return {
-    ...(codec as unknown as Codec<B>),
+    ...codec,
     encode: (out, value, field) => codec.encode(out, toWire(value, field), field),
     decode: (input, start, end) => fromWire(codec.decode(input, start, end)),
   };
@@ -178,7 +178,7 @@ export function named<const N extends Readonly<Record<string, number>>>(
       if (number === undefined) throw invalidValue(field, value, `is none of ${Object.keys(names).join(', ')}`);
       return number;
     },
-    (number) => byNumber.get(number) ?? (number as unknown as Name),
+    (number) => (byNumber.get(number) ?? number) as Name,
   );
 }
 
@@ -241,7 +241,7 @@ export const ipv6 = ipOf(16);
 
 /** An attribute that may stand several times. */
 export function repeated<T>(codec: Codec<T>): Codec<T[]> {
-  return { ...(codec as unknown as Codec<T[]>), repeated: true };
+  return { ...(codec as Codec<T[]>), repeated: true };
 }
 
 /** Several values of one fixed width, one behind the other. */

@@ -65,5 +65,5 @@ export type VethSpec = SpecOf<'veth'>;
 export const createVeth = call('createVeth', {}, function* (spec: VethSpec, _options: CallOptions = {}): Operation<
   [LinkOf<'veth'>, LinkOf<'veth'>]
 > {
-  return (yield* makeLink('veth', spec)) as unknown as [LinkOf<'veth'>, LinkOf<'veth'>];
+  return (yield* makeLink('veth', spec)) as [LinkOf<'veth'>, LinkOf<'veth'>];
 });

@@ -86,7 +86,7 @@ export const createLink = call(
   {},
   function* (spec: LinkSpec, _options: CallOptions = {}): Operation<Link> {
     if (typeof spec !== 'object' || spec === null) throw wrongType('spec', 'an object', spec);
-    const [link] = yield* makeLink(spec.kind, spec as unknown as NewLinkOptions);
+    const [link] = yield* makeLink(spec.kind, spec);
     return link;
   },
 ) as CreateLink;
@@ -94,7 +94,7 @@ export const createLink = call(
 /** The public call `create...` of one kind. */
 export const createOfKind = <K extends keyof LinkKinds>(name: string, kind: K) =>
   call(name, {}, function* (spec: SpecOf<K>, _options: CallOptions = {}): Operation<LinkOf<K>> {
-    const [link] = yield* makeLink(kind, spec as NewLinkOptions);
+    const [link] = yield* makeLink(kind, spec);
     return link as LinkOf<K>;
   });
 

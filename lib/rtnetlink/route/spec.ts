@@ -182,7 +182,7 @@ class RouteRequest implements Request {
   }
 
   get family(): Request['family'] {
-    return routeFamily as unknown as Request['family'];
+    return routeFamily as Request['family'];
   }
 
   get context(): ErrorContext {
