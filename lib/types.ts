@@ -19,7 +19,6 @@ export type * from './rtnetlink/kinds/types.js';
 export type { AddrGenMode } from './rtnetlink/link/af-spec.js';
 export type { BridgePortAttributes, BridgePortOptions } from './rtnetlink/link/bridge-port.js';
 export type { LinkSpec, NewLinkOptions } from './rtnetlink/link/create.js';
-export type { DeleteLinkOptions } from './rtnetlink/link/delete.js';
 export type { GetLinkOptions, LinkRef, ListLinksOptions } from './rtnetlink/link/find.js';
 export type { LinkKind, LinkKinds } from './rtnetlink/link/kind.js';
 export type { Link, LinkFlag, LinkOf } from './rtnetlink/link/link.js';

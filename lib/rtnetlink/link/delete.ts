@@ -3,19 +3,15 @@ import { randomInt } from 'node:crypto';
 import { invalidValue, wrongType } from '../../errors.js';
 import { checkInteger } from '../../netlink/codec.js';
 import { makeRequest, type Request } from '../../netlink/message.js';
-import { exchange, request } from '../../netlink/request.js';
-import { type Netns, type NetnsOptions, netnsOf } from '../../netns/netns.js';
+import { exchange, request, send } from '../../netlink/request.js';
+import { type Netns, netnsOf } from '../../netns/netns.js';
 import { call, type Operation, perform } from '../../operation.js';
+import { type DeleteOptions, removal } from '../if-exists.js';
 import { RTM } from '../types.js';
 import { linkFamily } from './attributes.js';
 import { getLinkRequest, isGone, type LinkRef, labelOf, nameAttribute, netnsOfLink } from './find.js';
 import { changeLinkRequest } from './finish.js';
 import type { Link } from './link.js';
-
-export interface DeleteLinkOptions extends NetnsOptions {
-  /** Succeed where the link is gone already. */
-  readonly ifExists?: boolean | undefined;
-}
 
 /**
  * Removes a link; a veth takes its peer along. The kernel waits for an RCU grace period: 15 ms or so each.
@@ -27,14 +23,8 @@ export interface DeleteLinkOptions extends NetnsOptions {
 export const deleteLink = call(
   'deleteLink',
   { netns: true, ifExists: true },
-  function* (ref: LinkRef, options: DeleteLinkOptions = {}): Operation<void> {
-    const netns = netnsOfLink(ref, options.netns);
-    try {
-      yield* request(netns, deleteRequest(ref));
-    } catch (error) {
-      if (options.ifExists !== true || !isGone(error)) throw error;
-    }
-  },
+  (ref: LinkRef, options: DeleteOptions = {}): Operation<void> =>
+    removal(send(netnsOfLink(ref, options.netns), deleteRequest(ref)), options),
 );
 
 /** A DELLINK for one link. */
@@ -60,7 +50,7 @@ export function deleteRequest(ref: LinkRef): Request {
 export const deleteLinks = call(
   'deleteLinks',
   { netns: true, ifExists: true },
-  function* (which: readonly LinkRef[] | { readonly group: number }, options: DeleteLinkOptions = {}): Operation<void> {
+  function* (which: readonly LinkRef[] | { readonly group: number }, options: DeleteOptions = {}): Operation<void> {
     if (Array.isArray(which)) {
       yield* deleteListed(which as readonly LinkRef[], options);
       return;
@@ -88,7 +78,7 @@ const deleteGroupRequest = (group: number): Request =>
     context: { link: `group ${group}` },
   });
 
-function* deleteListed(refs: readonly LinkRef[], options: DeleteLinkOptions): Operation<void> {
+function* deleteListed(refs: readonly LinkRef[], options: DeleteOptions): Operation<void> {
   const places = new Map<Netns, LinkRef[]>();
   for (const [i, ref] of refs.entries()) {
     const netns = netnsOfLink(ref, options.netns, `which[${i}]`);

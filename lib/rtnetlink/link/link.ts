@@ -167,6 +167,7 @@ export function decodeLink(netns: Netns, input: ByteReader, start: number, end: 
 
 function toLink(netns: Netns, header: ReturnType<typeof ifinfomsg.decode>, attributes: Attributes): Link {
   const { info, bridgePort = info?.slaveKind === 'bridge' ? info.slaveData : undefined } = attributes;
+  // Field by field: `snapshot`, for so many of them, would make reading a link three times as long.
   const link: Writable<Link> = {
     netns,
     index: header.index,
