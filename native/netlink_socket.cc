@@ -9,8 +9,6 @@
 
 namespace netloom {
 
-using ExchangePtr = std::unique_ptr<NetlinkExchange>;
-
 // One call of exchange or exchangeAsync. It has a part in the NetlinkExchange from TakeFrom until it is destroyed.
 class RunExchange {
  public:
@@ -35,7 +33,6 @@ class RunExchange {
   void TakeFrom(NetlinkSocket& socket) {
     ++socket.jobs_;
     socket_.reset(&socket);
-    exchange_ = socket.exchange_.get();
   }
 
   // The socket and the buffers must outlive the visit to another thread.
@@ -47,11 +44,13 @@ class RunExchange {
   }
 
   // Exchanges on one socket follow each other.
-  [[nodiscard]] const void* Strand() const { return exchange_; }
+  [[nodiscard]] const void* Strand() const { return socket_.get(); }
 
-  Result<int> Run(HomeNetns&) {
-    const int result = Exchange();
-    outstanding_ = exchange_->outstanding();
+  Result<int> Run(HomeNetns& home) {
+    const Status opened = socket_->Open(home);
+    if (!opened) return opened.error();
+    const int result = Exchange(*socket_->exchange_);
+    outstanding_ = socket_->exchange_->outstanding();
     // Sizes are multiples of 4.
     return result > 0 && outstanding_ > 0 ? result | kUnfinished : result;
   }
@@ -74,28 +73,25 @@ class RunExchange {
   // On the JavaScript thread, also for one that was not run: there was no thread for it, or the environment ends.
   struct GiveBack {
     void operator()(NetlinkSocket* socket) const {
-      if (--socket->jobs_ > 0 || !socket->closed_) return;
-      socket->send_.Reset();
-      socket->exchange_.reset();
+      if (--socket->jobs_ == 0 && socket->closed_) socket->Release();
     }
   };
 
   static constexpr int kUnfinished = 1;
 
-  int Exchange() {
+  int Exchange(NetlinkExchange& exchange) {
     if (begins_) {
       // What it was queued behind is not finished; to begin would be to give that up.
-      if (queued_ && exchange_->outstanding() > 0) return -EAGAIN;
+      if (queued_ && exchange.outstanding() > 0) return -EAGAIN;
       begun_ = true;
-      const int error = exchange_->Begin(send_.data, send_.size);
+      const int error = exchange.Begin(send_.data, send_.size);
       if (error != 0) return error;
     }
-    return exchange_->Run(receive_.data, receive_.size);
+    return exchange.Run(receive_.data, receive_.size);
   }
 
   Napi::ObjectReference held_[3];  // outlives what gives the socket back
   std::unique_ptr<NetlinkSocket, GiveBack> socket_;
-  NetlinkExchange* exchange_ = nullptr;
   Bytes send_;
   Bytes receive_;
   bool queued_ = false;
@@ -106,27 +102,21 @@ class RunExchange {
 
 namespace {
 
-class OpenNetlink {
- public:
-  bool Parse(const Napi::CallbackInfo& info) {
-    Arguments arguments(info);
-    Napi::Object options;
-    if (!arguments.Object(0, "options", &options).ok()) return false;
-    return arguments.Netns(options.Get("netns"), "options.netns", &netns_)
-        .Integer(options.Get("receiveBuffer"), "options.receiveBuffer", &receive_buffer_)
-        .ok();
+Napi::Value OpenNetlink(const Napi::CallbackInfo& info) {
+  Arguments arguments(info);
+  Napi::Object options;
+  NetlinkPlace place;
+  if (!arguments.Object(0, "options", &options).ok()) return {};
+  arguments.Netns(options.Get("netns"), "options.netns", &place.netns)
+      .Integer(options.Get("receiveBuffer"), "options.receiveBuffer", &place.receive_buffer);
+  if (!arguments.ok()) return {};
+  // For good, unlike what may keep a socket from being opened.
+  if (place.netns.error() != 0) {
+    SystemError{"fcntl", place.netns.error(), {}}.Throw(info.Env());
+    return {};
   }
-
-  Result<ExchangePtr> Run(HomeNetns& home) { return NetlinkExchange::Open(home, netns_, receive_buffer_); }
-
-  static Napi::Value ToJs(Napi::Env env, ExchangePtr exchange) {
-    return Environment::Of(env).NewInstance<NetlinkSocket>(env, std::move(exchange));
-  }
-
- private:
-  NetnsRef netns_;
-  int receive_buffer_ = 0;
-};
+  return Environment::Of(info.Env()).NewInstance<NetlinkSocket>(info.Env(), std::move(place));
+}
 
 }  // namespace
 
@@ -137,7 +127,22 @@ NetlinkSocket::NetlinkSocket(const Napi::CallbackInfo& info) : ObjectWrap(info) 
   }
   // A terminating Worker wraps nothing more, and nobody would ever delete this object: the caller keeps what it has.
   if (IsEmpty()) return;
-  exchange_ = std::move(*info[0].As<Napi::External<ExchangePtr>>().Data());
+  place_ = std::move(*info[0].As<Napi::External<NetlinkPlace>>().Data());
+}
+
+Status NetlinkSocket::Open(HomeNetns& home) {
+  if (exchange_) return Done{};
+  auto exchange = NetlinkExchange::Open(home, place_.netns, place_.receive_buffer);
+  if (!exchange) return exchange.error();
+  exchange_ = std::move(*exchange);
+  place_ = {};
+  return Done{};
+}
+
+void NetlinkSocket::Release() {
+  place_ = {};
+  exchange_.reset();
+  send_.Reset();
 }
 
 Napi::Value NetlinkSocket::Exchange(const Napi::CallbackInfo& info) {
@@ -146,6 +151,10 @@ Napi::Value NetlinkSocket::Exchange(const Napi::CallbackInfo& info) {
   if (closed_ || jobs_ > 0) return Napi::Number::New(info.Env(), closed_ ? -EBADF : -EBUSY);
   run.TakeFrom(*this);
   auto result = run.Run(Environment::Of(info.Env()).home());
+  if (!result) {
+    result.error().Throw(info.Env());
+    return {};
+  }
   run.Finish(info[0]);
   return Napi::Number::New(info.Env(), *result);
 }
@@ -165,9 +174,7 @@ Napi::Value NetlinkSocket::ExchangeAsync(const Napi::CallbackInfo& info) {
 
 void NetlinkSocket::Close(const Napi::CallbackInfo&) {
   closed_ = true;
-  if (jobs_ > 0) return;
-  exchange_.reset();
-  send_.Reset();
+  if (jobs_ == 0) Release();
 }
 
 void DefineNetlinkSocket(Napi::Env env, Napi::Object exports) {
@@ -176,7 +183,7 @@ void DefineNetlinkSocket(Napi::Env env, Napi::Object exports) {
       env, "NetlinkSocket",
       {Class::InstanceMethod<&Class::Exchange>("exchange"),
        Class::InstanceMethod<&Class::ExchangeAsync>("exchangeAsync"), Class::InstanceMethod<&Class::Close>("close")}));
-  ExportBoth<OpenNetlink>(env, exports, "openNetlink");
+  exports.Set("openNetlink", Napi::Function::New(env, OpenNetlink, "openNetlink"));
 }
 
 }  // namespace netloom

@@ -16,7 +16,8 @@ export interface Handle {
 
 /**
  * A rtnetlink socket. It stays in the namespace in which it was opened. Exchanges on it follow each other; while
- * an `exchangeAsync` is under way, `exchange` gives -EBUSY. Once closed, both give -EBADF.
+ * an `exchangeAsync` is under way, `exchange` gives -EBUSY. Once closed, both give -EBADF. Where it cannot be opened,
+ * the exchange throws (rejects), and the next one tries again.
  */
 export interface NetlinkSocket {
   /**
@@ -142,8 +143,8 @@ export interface MacvtapOptions {
 }
 
 export interface NativeBinding {
+  /** Never waits: the first exchange on the socket opens it, wherever that runs. */
   openNetlink(options: NetlinkOptions): NetlinkSocket;
-  openNetlinkAsync(options: NetlinkOptions): Promise<NetlinkSocket>;
 
   /** A new network namespace, which lives as long as the handle (or anything else that refers to it). */
   unshareNetns(): Handle;

@@ -154,7 +154,7 @@ export class Sockets {
 
   /** Hands over what is queued, as far as it has grown to `least` bytes. */
   #launch(least: number): void {
-    while (!this.#stalled && this.#inFlight < (this.#asyncSocket === undefined ? 1 : MOST_IN_FLIGHT)) {
+    while (!this.#stalled && this.#inFlight < MOST_IN_FLIGHT) {
       const batch = this.#queue[0];
       if (batch === undefined || batch.out.length < least) return;
       this.#queue.shift();
@@ -168,17 +168,7 @@ export class Sockets {
     let size = 0;
     try {
       if (this.#closed) throw closedError(`namespace ${this.label}`);
-      // In a burst it is opened here and now, which takes some 20 µs: else nothing could be sent before the turn
-      // is over.
-      const socket = (this.#asyncSocket ??=
-        batch.out.length >= FULL
-          ? native.openNetlink(this.#options())
-          : await native.openNetlinkAsync(this.#options()));
-      // Closed while it was opened: close() knew nothing of it.
-      if (this.#closed) {
-        socket.close();
-        throw closedError(`namespace ${this.label}`);
-      }
+      const socket = (this.#asyncSocket ??= native.openNetlink(this.#options()));
       size = await socket.exchangeAsync(batch.out.bytes, batch.out.length, buffer.bytes);
       while (size > 0 && (size & UNFINISHED) !== 0) {
         this.#stalled = true;

@@ -53,9 +53,9 @@ describeKernel('calls made together', () => {
     // The batch is what one native call sends; each goes through `exchangeAsync` of the namespace's socket.
     const flights: number[] = [];
     const { native } = await import('../../lib/native/load.js');
-    const open = native.openNetlinkAsync;
-    native.openNetlinkAsync = async (options) => {
-      const socket = await open(options);
+    const open = native.openNetlink;
+    native.openNetlink = (options) => {
+      const socket = open(options);
       return new Proxy(socket, {
         get(target, key) {
           const value: unknown = Reflect.get(target, key, target);
@@ -76,7 +76,7 @@ describeKernel('calls made together', () => {
       expect(flights).toHaveLength(2);
       expect(seen(fresh, 'lo').group).toBe('49');
     } finally {
-      native.openNetlinkAsync = open;
+      native.openNetlink = open;
     }
   });
 

@@ -90,7 +90,6 @@ beforeEach(() => {
   kernel = new Kernel();
   open = true;
   vi.spyOn(native, 'openNetlink').mockImplementation(() => kernel.open());
-  vi.spyOn(native, 'openNetlinkAsync').mockImplementation(() => Promise.resolve(kernel.open()));
   const descriptor = () => {
     if (!open) throw new Error('closed');
     return 7;
@@ -332,9 +331,9 @@ describe('the kernel itself', () => {
   beforeEach(() => {
     vi.restoreAllMocks();
     exchanges = 0;
-    const openNetlinkAsync = native.openNetlinkAsync.bind(native);
-    vi.spyOn(native, 'openNetlinkAsync').mockImplementation(async (options) => {
-      const socket = await openNetlinkAsync(options);
+    const openNetlink = native.openNetlink.bind(native);
+    vi.spyOn(native, 'openNetlink').mockImplementation((options) => {
+      const socket = openNetlink(options);
       return {
         close: () => socket.close(),
         exchange: (...args) => socket.exchange(...args),
