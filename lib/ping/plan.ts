@@ -23,6 +23,9 @@ export interface PingFailure {
   /**
    * `ETIMEDOUT`: no answer in time. Otherwise what the kernel, or the ICMP message of a router, said:
    * `EHOSTUNREACH` (no such neighbour, or the TTL ran out), `ENETUNREACH` (no route), `ECONNREFUSED`, `EMSGSIZE` ...
+   *
+   * Of many pings at once to what cannot be reached some are told `ETIMEDOUT`: a kernel sends no more ICMP errors than
+   * its sysctls net.ipv4.icmp_msgs_burst (50) and icmp_msgs_per_sec allow, this machine's to its own pings included.
    */
   readonly error: string;
   /** The machine that sent the ICMP message, where the error is one. */
