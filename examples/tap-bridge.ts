@@ -5,11 +5,11 @@
  *     this program ──── tap0  br  port ──────── eth0  10.0.0.2
  *                       (middle)                (machine)
  */
-import { createBridge, createNetns, createTap, createVeth } from 'netloom';
+import { ArpView, createBridge, createNetns, createTap, createVeth, EthernetView } from 'netloom';
 
-const OWN_MAC = Buffer.from([0x02, 0, 0, 0, 0, 0x01]);
-const OWN_IP = Buffer.from([10, 0, 0, 1]);
-const WANTED = Buffer.from([10, 0, 0, 2]);
+const OWN_MAC = '02:00:00:00:00:01';
+const OWN_IP = '10.0.0.1';
+const WANTED = '10.0.0.2';
 
 async function main(): Promise<void> {
   await using middle = await createNetns();
@@ -27,16 +27,16 @@ async function main(): Promise<void> {
   await using tap = await createTap({ name: 'tap0', netns: middle, master: br, up: true });
   const queue = tap.queues[0]!;
 
+  const eth = new EthernetView();
+  const arp = new ArpView();
+
   // Networks lose frames, and a bridge drops what comes before its ports are ready: ask until there is an answer.
   const asking = setInterval(() => queue.write(arpRequest()), 50);
   try {
-    for await (const bytes of queue) {
-      const frame = Buffer.from(bytes);
+    for await (const frame of queue) {
       // Other frames come by as well: whatever the bridge floods.
-      const isReply = frame.length >= 42 && frame.readUInt16BE(12) === 0x0806 && frame.readUInt16BE(20) === 2;
-      if (!isReply || !frame.subarray(28, 32).equals(WANTED)) continue;
-      const mac = frame.toString('hex', 22, 28).replace(/..(?=.)/g, '$&:');
-      console.log(`${WANTED.join('.')} is at ${mac}`);
+      if (!eth.at(frame) || !arp.in(eth) || arp.operation !== 2 || arp.senderAddress !== WANTED) continue;
+      console.log(`${WANTED} is at ${arp.senderMac}`);
       break;
     }
   } finally {
@@ -44,11 +44,20 @@ async function main(): Promise<void> {
   }
 }
 
-/** To everybody: who has it? Ethernet's header, then RFC 826: types and sizes, 1 for a request, who asks, for whom. */
-function arpRequest(): Buffer {
-  const everybody = Buffer.alloc(6, 0xff);
-  const arp = Buffer.from([0x08, 0x06, 0, 1, 0x08, 0x00, 6, 4, 0, 1]);
-  return Buffer.concat([everybody, OWN_MAC, arp, OWN_MAC, OWN_IP, Buffer.alloc(6), WANTED]);
+/** To everybody: who has it? */
+function arpRequest(): Uint8Array {
+  const frame = new Uint8Array(42);
+  const eth = new EthernetView();
+  eth.at(frame);
+  eth.destinationAddress = 'ff:ff:ff:ff:ff:ff';
+  eth.sourceAddress = OWN_MAC;
+  const arp = new ArpView();
+  arp.init(eth);
+  arp.operation = 1;
+  arp.senderMac = OWN_MAC;
+  arp.senderAddress = OWN_IP;
+  arp.targetAddress = WANTED;
+  return frame;
 }
 
 await main();

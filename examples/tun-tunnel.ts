@@ -12,7 +12,17 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { createNetns, createTap, createTun, type PacketQueue, ping, spawn } from 'netloom';
+import {
+  createNetns,
+  createTap,
+  createTun,
+  EthernetView,
+  Ipv4View,
+  type PacketQueue,
+  ping,
+  spawn,
+  UdpView,
+} from 'netloom';
 
 const PORT = 4789;
 
@@ -69,22 +79,27 @@ const STDIO = ['pipe', 'pipe', 'inherit'] as const;
 
 async function carry(direction: string, from: PacketQueue, to: PacketQueue): Promise<void> {
   for await (const frame of from) {
-    show(direction, Buffer.from(frame));
+    show(direction, frame);
     to.write(frame);
   }
 }
 
-/** Prints both headers of a datagram of the tunnel: 14 bytes of Ethernet, IPv4, 8 bytes of UDP, and IPv4 again. */
-function show(direction: string, frame: Buffer): void {
-  const isTunnel = frame.readUInt16BE(12) === 0x0800 && frame[23] === 17 && frame.readUInt16BE(36) === PORT;
+const eth = new EthernetView();
+const outer = new Ipv4View();
+const udp = new UdpView();
+const carried = new Ipv4View();
+
+/** Prints both headers of a datagram of the tunnel: the wire's, and that of the packet inside. */
+function show(direction: string, frame: Uint8Array): void {
+  const isTunnel = eth.at(frame) && outer.in(eth) && udp.in(outer) && udp.destinationPort === PORT;
   // The kernel also sends IPv6 by tun0, looking for routers.
-  if (!isTunnel || frame.readUInt8(42) >> 4 !== 4) return;
-  console.log(`${direction}: ${ipv4(frame.subarray(14))}, carrying ${ipv4(frame.subarray(42))}`);
+  if (!isTunnel || !carried.at(udp.payload)) return;
+  console.log(`${direction}: ${told(outer)}, carrying ${told(carried)}`);
 }
 
-function ipv4(packet: Buffer): string {
-  const protocol = { 1: 'ICMP', 17: 'UDP' }[packet.readUInt8(9)];
-  return `${packet.subarray(12, 16).join('.')} > ${packet.subarray(16, 20).join('.')} ${protocol} ${packet.readUInt16BE(2)} bytes`;
+function told(ip: Ipv4View): string {
+  const protocol = { 1: 'ICMP', 17: 'UDP' }[ip.protocol];
+  return `${ip.sourceAddress} > ${ip.destinationAddress} ${protocol} ${ip.totalLength} bytes`;
 }
 
 const [inner, local, remote] = process.argv.slice(2);

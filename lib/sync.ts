@@ -6,7 +6,19 @@
  */
 import * as netloom from './index.js';
 
-export { currentNetns, DumpInterruptedError, isKind, NetlinkError, Netns } from './index.js';
+export {
+  ArpView,
+  currentNetns,
+  DumpInterruptedError,
+  EthernetView,
+  IcmpView,
+  Ipv4View,
+  Ipv6View,
+  isKind,
+  NetlinkError,
+  Netns,
+  UdpView,
+} from './index.js';
 export * from './rtnetlink/kinds/sync.js';
 export type * from './types.js';
 

@@ -1,9 +1,10 @@
 /**
- * ICMP echo messages (RFC 792, RFC 4443): encoding, checksum, parsing. Pure functions over bytes.
+ * ICMP echo messages (RFC 792, RFC 4443): encoding, parsing. Pure functions over bytes.
  *
  *     type 1 | code 1 | checksum 2 | identifier 2 | sequence 2 | data ...
  */
 import { AF_INET, type IpFamily } from '../addressing/ip.js';
+import { internetChecksum } from '../packet/views/checksum.js';
 
 export const ICMP_HEADER = 8;
 
@@ -19,16 +20,6 @@ export interface Echo {
   readonly sequence: number;
   /** Where the data begins. */
   readonly data: number;
-}
-
-/** The Internet checksum (RFC 1071) of `bytes[start, end)`. 0 for a message that holds its own. */
-export function internetChecksum(bytes: Uint8Array, start = 0, end = bytes.length): number {
-  let sum = 0;
-  for (let at = start; at + 1 < end; at += 2) sum += ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
-  if ((end - start) & 1) sum += (bytes[end - 1] as number) << 8;
-  // A message of 64 KiB stays far below 2^53, so the carries can wait until here.
-  while (sum > 0xffff) sum = (sum % 0x10000) + Math.floor(sum / 0x10000);
-  return ~sum & 0xffff;
 }
 
 /**

@@ -7,6 +7,12 @@ import { createNetns } from '../../lib/netns/calls.js';
 import type { Netns } from '../../lib/netns/netns.js';
 import type { PacketDevice } from '../../lib/packet/device.js';
 import type { PacketQueue } from '../../lib/packet/queue.js';
+import { ArpView } from '../../lib/packet/views/arp.js';
+import { EthernetView } from '../../lib/packet/views/ethernet.js';
+import { IcmpView } from '../../lib/packet/views/icmp.js';
+import { Ipv4View } from '../../lib/packet/views/ipv4.js';
+import { Ipv6View } from '../../lib/packet/views/ipv6.js';
+import { UdpView } from '../../lib/packet/views/udp.js';
 
 const run = promisify(execFile);
 
@@ -58,53 +64,43 @@ export function program(source: string, timeout = 20_000): ReturnType<typeof run
   });
 }
 
-/** RFC 1071. */
-export function checksum(bytes: Uint8Array, sum = 0): number {
-  let total = sum;
-  for (let i = 0; i < bytes.length; i++) total += i % 2 === 0 ? (bytes[i] as number) << 8 : (bytes[i] as number);
-  while (total > 0xffff) total = (total & 0xffff) + (total >>> 16);
-  return ~total & 0xffff;
+const eth = new EthernetView();
+const arp = new ArpView();
+const ipv4 = new Ipv4View();
+const ipv6 = new Ipv6View();
+const icmp = new IcmpView();
+const udp = new UdpView();
+
+// Makes the packet its own answer: an echo reply, or the UDP datagram sent back.
+function isAnswered(ip: Ipv4View | Ipv6View): boolean {
+  ip.swapAddresses();
+  if (icmp.in(ip) && (icmp.type === 8 || icmp.type === 128)) {
+    icmp.type = icmp.type === 8 ? 0 : 129;
+    icmp.updateChecksum(ip);
+    return true;
+  }
+  if (!udp.in(ip)) return false;
+  udp.swapPorts();
+  udp.updateChecksum(ip);
+  return true;
 }
 
-const swap = (bytes: Buffer, a: number, b: number, length: number): void => {
-  const first = Buffer.from(bytes.subarray(a, a + length));
-  bytes.copyWithin(a, b, b + length);
-  first.copy(bytes, b);
-};
-
-/** The answer to an IPv4 packet: an echo reply, or the UDP datagram sent back. */
-export function answerPacket(packet: Uint8Array): Buffer | undefined {
-  const answer = Buffer.from(packet);
-  if (answer[0] !== 0x45) return undefined;
-  swap(answer, 12, 16, 4);
-  if (answer[9] === 1 && answer[20] === 8) {
-    answer[20] = 0;
-    answer.writeUInt16BE(0, 22);
-    answer.writeUInt16BE(checksum(answer.subarray(20)), 22);
-    return answer;
-  }
-  if (answer[9] !== 17) return undefined;
-  // Swapping addresses and ports leaves the sum as it is.
-  swap(answer, 20, 22, 2);
-  return answer;
+/** The answer to an IP packet: an echo reply, or the UDP datagram sent back. */
+export function answerPacket(packet: Uint8Array): Uint8Array | undefined {
+  const answer = new Uint8Array(packet);
+  const ip = [ipv4, ipv6].find((view) => view.at(answer));
+  return ip && isAnswered(ip) ? answer : undefined;
 }
 
 /** The answer of the host with address `mac` to a frame, whatever IPv4 address was asked for. */
-export function answerFrame(frame: Uint8Array, mac: Uint8Array): Buffer | undefined {
-  const type = Buffer.from(frame.subarray(12, 14)).readUInt16BE();
-  const sender = frame.subarray(6, 12);
-  if (type === 0x0806 && frame[21] === 1) {
-    const answer = Buffer.from(frame);
-    answer[21] = 2;
-    swap(answer, 28, 38, 4);
-    answer.set(sender, 32);
-    answer.set(mac, 22);
-    answer.set(sender, 0);
-    answer.set(mac, 6);
-    return answer;
-  }
-  const packet = type === 0x0800 ? answerPacket(frame.subarray(14)) : undefined;
-  return packet && Buffer.concat([sender, mac, frame.subarray(12, 14), packet]);
+export function answerFrame(frame: Uint8Array, mac: Uint8Array): Uint8Array | undefined {
+  const answer = new Uint8Array(frame);
+  eth.at(answer);
+  if (arp.in(eth) && arp.operation === 1) arp.toReply(mac);
+  else if (!ipv4.in(eth) || !isAnswered(ipv4)) return undefined;
+  eth.swapAddresses();
+  eth.sourceAddress = mac;
+  return answer;
 }
 
 /** An Ethernet frame of a type that nobody answers. */

@@ -7,7 +7,7 @@ import { createNetns } from '../../lib/netns/calls.js';
 import type { Netns } from '../../lib/netns/netns.js';
 import type { PacketQueue } from '../../lib/packet/queue.js';
 import { createTun } from '../../lib/packet/tun.js';
-import { internetChecksum } from '../../lib/ping/icmp.js';
+import { internetChecksum } from '../../lib/packet/views/checksum.js';
 import { ping } from '../../lib/ping/ping.js';
 import type { PingReply } from '../../lib/ping/plan.js';
 import { getLink, listLinks } from '../../lib/rtnetlink/link/find.js';

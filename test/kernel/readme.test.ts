@@ -19,6 +19,7 @@ const PRINTED = [
   /^\[ 'fulfilled', 'fulfilled', 'rejected' \]$/,
   /^\[ '2: b', '3: a' \]$/,
   /^IPv6, \d+ bytes$/,
+  /^3 of 3 answered$/,
   /^EEXIST RTM_NEWLINK v0$/,
 ];
 
