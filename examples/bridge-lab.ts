@@ -8,14 +8,12 @@
  * The namespaces have names, so another terminal sees them (`ip netns exec net0 ip address`) while this runs.
  * Names outlive the program that gave them; hence the care to take them away again, also after Ctrl-C.
  */
-import { setTimeout } from 'node:timers/promises';
 import {
   addAddress,
   createBridge,
   createNetns,
   createVeth,
   deleteNetns,
-  getLink,
   listAddresses,
   listLinks,
   listNetns,
@@ -23,6 +21,7 @@ import {
   type Netns,
   ping,
   setLink,
+  waitFor,
 } from 'netloom';
 
 const NAMES = ['net0', 'net1', 'bridge'];
@@ -68,7 +67,7 @@ async function lab(signal: AbortSignal): Promise<void> {
       await Promise.all([addAddress(link, address), setLink(peer, { master: br })]);
       // The kernel gets links and ports going in the background; what is sent before that is lost.
       for (const part of [link, peer]) {
-        while ((await getLink(part)).operState !== 'up') await setTimeout(1, undefined, { signal });
+        await waitFor(part, 'up', { signal });
       }
     }
 

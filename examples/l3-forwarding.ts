@@ -5,8 +5,7 @@
  *     eth0 ─────────── east  west ─────────── eth0
  *     10.1.0.2/24   10.1.0.1  10.2.0.1   10.2.0.2/24
  */
-import { setTimeout } from 'node:timers/promises';
-import { addRoute, createNetns, createVeth, getLink, ping, setSysctl } from 'netloom';
+import { addRoute, createNetns, createVeth, ping, setSysctl, waitFor } from 'netloom';
 
 async function main(): Promise<void> {
   await using client = await createNetns();
@@ -27,7 +26,7 @@ async function main(): Promise<void> {
     // Each host knows its own network; whatever else there is goes by the router.
     await addRoute({ to: 'default', via: `${network}.1`, link: eth0 });
     // The kernel gets a link going in the background; what is sent before that is lost.
-    while ((await getLink(eth0)).operState !== 'up') await setTimeout(1);
+    await waitFor(eth0, 'up');
   }
 
   const reach = async (): Promise<string> => {

@@ -6,8 +6,7 @@
  *     port ─────────── uplink ────────┬─
  *                                     └─ db:  eth0  10.0.0.2
  */
-import { setTimeout } from 'node:timers/promises';
-import { createMacvlan, createNetns, createVeth, getLink, ping } from 'netloom';
+import { createMacvlan, createNetns, createVeth, getLink, ping, waitFor } from 'netloom';
 
 async function main(): Promise<void> {
   await using host = await createNetns();
@@ -24,7 +23,7 @@ async function main(): Promise<void> {
   });
 
   // The kernel gets a link going in the background, and what stands on it follows.
-  while ((await getLink(uplink)).operState !== 'up') await setTimeout(1);
+  await waitFor(uplink, 'up');
 
   for (const [netns, mac, address] of [
     [web, '02:00:00:00:00:01', '10.0.0.1/24'],

@@ -1,6 +1,5 @@
 /** The smallest network: two namespaces and a cable between them. */
-import { setTimeout } from 'node:timers/promises';
-import { createNetns, createVeth, getLink, ping } from 'netloom';
+import { createNetns, createVeth, ping, waitFor } from 'netloom';
 
 async function main(): Promise<void> {
   // Without a name a namespace lives as long as its handle, and takes its links along. So nothing is left
@@ -18,7 +17,7 @@ async function main(): Promise<void> {
   });
 
   // The kernel gets a link going in the background; what is sent before that is lost.
-  while ((await getLink(eth0)).operState !== 'up') await setTimeout(1);
+  await waitFor(eth0, 'up');
 
   const { received, transmitted, times } = await ping('10.0.0.2', { netns: left, count: 3, interval: 100 });
   const list = times.map((time) => `${time.toFixed(3)} ms`).join(', ');

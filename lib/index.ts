@@ -44,6 +44,7 @@ export {
 } from './rtnetlink/neighbor/fdb-calls.js';
 export { addRoute, deleteRoute, replaceRoute } from './rtnetlink/route/calls.js';
 export { getRoute, listRoutes } from './rtnetlink/route/find.js';
+export { waitFor } from './rtnetlink/watch/wait-for.js';
 export { spawn } from './spawn/spawn.js';
 export { getSysctl, setSysctl } from './sysctl.js';
 export type * from './types.js';

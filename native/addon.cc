@@ -7,6 +7,7 @@
 #include "handle.h"
 #include "macvtap.h"
 #include "named_netns.h"
+#include "netlink_monitor.h"
 #include "netlink_socket.h"
 #include "netns.h"
 #include "packet_queue.h"
@@ -23,6 +24,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
            netloom::DefineNetns,
            netloom::DefineNamedNetns,
            netloom::DefineNetlinkSocket,
+           netloom::DefineNetlinkMonitor,
            netloom::DefinePingSocket,
            netloom::DefineSysctl,
            netloom::DefineFrameSlab,

@@ -44,6 +44,28 @@ export interface NetlinkOptions {
   receiveBuffer: number;
 }
 
+/** A rtnetlink socket that hears multicast groups. Stays open until closed. */
+export interface NetlinkMonitor {
+  /**
+   * One datagram of the kernel. Its bytes, or a negative errno: -EAGAIN if there is none, -ENOBUFS once after some
+   * were lost, -EMSGSIZE for one that has no room (and is lost), -EBADF once closed.
+   */
+  receive(buffer: Uint8Array): number;
+  /** Whether it keeps the process alive: yes, until this says otherwise. */
+  keepAlive(keep: boolean): void;
+  /** Idempotent. */
+  close(): void;
+}
+
+export interface MonitorOptions {
+  /** The namespace's descriptor, or -1. */
+  netns: number;
+  /** RTNLGRP_* (linux/rtnetlink.h). */
+  groups: readonly number[];
+  /** Wanted size of the receive buffer, in bytes. */
+  receiveBuffer: number;
+}
+
 /** An ICMP echo socket; lib/ping/ says what travels through it. Stays alive until closed. */
 export interface PingSocket {
   /** A raw socket, where the sender writes identifier and checksum and IPv4 arrives with its header. */
@@ -173,6 +195,9 @@ export interface NativeBinding {
   readSysctlAsync(netns: number, path: string): Promise<string>;
   writeSysctl(netns: number, path: string, value: string): void;
   writeSysctlAsync(netns: number, path: string, value: string): Promise<void>;
+
+  /** `readable` is called when there is something to receive. */
+  openMonitorAsync(options: MonitorOptions, readable: () => void): Promise<NetlinkMonitor>;
 
   /** A socket for 4 or 16 bytes of `address`. `readable` is called when there is something to receive. */
   openPingAsync(options: PingOptions, address: Uint8Array, readable: () => void): Promise<PingSocket>;
