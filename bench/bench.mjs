@@ -9,7 +9,7 @@ import { cpus, release } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { setUp } from '../scripts/setup.mjs';
-import { measure, netloom, peers } from './programs.mjs';
+import { measure, programsOf } from './programs.mjs';
 import { render, shortfalls, summarize } from './report.mjs';
 import { rows } from './rows.mjs';
 
@@ -35,7 +35,7 @@ const chosen = rows.filter((row) => options.row.length === 0 || options.row.some
 const report = [];
 for (const row of chosen) {
   const n = options.quick ? row.quick : row.n;
-  const lines = summarize(await measureRow(row, n));
+  const lines = summarize(row, await measureRow(row, n));
   console.log(render(row, n, lines));
   report.push({ ...row, n, lines, shortfalls: shortfalls(row, lines) });
 }
@@ -51,7 +51,7 @@ if (options.json !== undefined) {
  * for a while disturbs all of them.
  */
 async function measureRow(/** @type {import('./rows.mjs').Row} */ row, /** @type {number} */ n) {
-  const measured = [...peers, ...row.flavours.map(netloom)].map((program) => ({
+  const measured = programsOf(row).map((program) => ({
     program,
     results: /** @type {import('./programs.mjs').Result[]} */ ([]),
   }));

@@ -11,6 +11,10 @@ const path = (/** @type {string} */ file) => fileURLToPath(new URL(file, import.
  * @typedef {object} Result
  * @property {number} ns
  * @property {number} count
+ * @property {number} [p50] percentiles, in nanoseconds
+ * @property {number} [p90]
+ * @property {number} [p99]
+ * @property {number} [p999]
  * @property {string} [unsupported]
  * @property {number} [loopDelayNs]
  * @property {number} [idleLoopDelayNs]
@@ -18,13 +22,16 @@ const path = (/** @type {string} */ file) => fileURLToPath(new URL(file, import.
  * @typedef {object} Program
  * @property {string} name
  * @property {boolean} ours
+ * @property {string} [floor] the name of the C program that it is compared with
  * @property {string} [flavour]
  * @property {string[]} command what stands before ROW and N
  */
 
+const C = 'C';
+
 /** @type {Program[]} */
-export const peers = [
-  { name: 'C', ours: false, command: [path('peers/build/rtnl')] },
+const peers = [
+  { name: C, ours: false, command: [path('peers/build/rtnl')] },
   { name: 'Go, vishvananda/netlink', ours: false, command: [path('peers/build/netlink_go')] },
   { name: 'Python, pyroute2', ours: false, command: [path('peers/pyroute2_peer.py')] },
   { name: 'ip -batch', ours: false, command: [path('peers/ip_batch.sh')] },
@@ -34,15 +41,58 @@ const NAMES = new Map([
   ['sync', 'netloom/sync'],
   ['async', 'netloom, one by one'],
   ['all', 'netloom, Promise.all'],
+  ['busy', 'netloom, onBatch busy'],
+  ['spin', 'netloom, onBatch spin'],
+  ['event', 'netloom, onBatch'],
+  ['worker', 'netloom, readBatch in a Worker'],
+  ['for-await', 'netloom, for await'],
+  ['fs', 'node:fs streams'],
+  ['batch', 'netloom, batches of 64'],
+  ['write', 'netloom, write'],
+  ['pump', 'netloom, pump'],
+  ['one', 'netloom, one Worker'],
+  ['two', 'netloom, two Workers'],
 ]);
 
+const C_NAMES = new Map([
+  ['busy', 'C, busy loop'],
+  ['epoll', 'C, epoll'],
+  ['loop', C],
+  ['one', 'C, one thread'],
+  ['two', 'C, two threads'],
+]);
+
+const packets = path('peers/build/packets');
+const inSandbox = [path('peers/sandbox.sh')];
+const ours = [process.execPath, path('netloom/run.mjs')];
+
+const cName = (/** @type {string} */ flavour) => C_NAMES.get(flavour) ?? flavour;
+
 /** @returns {Program} */
-export const netloom = (/** @type {string} */ flavour) => ({
-  name: NAMES.get(flavour) ?? flavour,
-  ours: true,
+const inC = (/** @type {string} */ flavour) => ({
+  name: cName(flavour),
+  ours: false,
+  floor: cName(flavour),
   flavour,
-  command: [path('peers/sandbox.sh'), process.execPath, path('netloom/run.mjs')],
+  command: [packets],
 });
+
+/** @returns {Program} */
+const netloom = (/** @type {string} */ flavour, floor = C) => ({
+  name: NAMES.get(flavour) ?? flavour,
+  ours: flavour !== 'fs',
+  floor,
+  flavour,
+  // A descriptor that streams can read: one that blocks, opened by a program that can.
+  command: [...inSandbox, ...(flavour === 'fs' ? [packets, 'with-tun'] : []), ...ours],
+});
+
+/** All that a row measures, C first. */
+export function programsOf(/** @type {import('./rows.mjs').Row} */ { flavours, references }) {
+  if (references === undefined) return [...peers, ...flavours.map((flavour) => netloom(flavour))];
+  const floors = [...new Set(Object.values(references))];
+  return [...floors.map(inC), ...flavours.map((flavour) => netloom(flavour, cName(references[flavour] ?? '')))];
+}
 
 /**
  * One measurement. The kernel destroys the namespaces of what ran before on a worker that takes the RTNL lock, so

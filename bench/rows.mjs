@@ -1,9 +1,11 @@
-/** What is measured: each row's programs, sizes and targets. Data only. */
+/** What is measured: each row's programs, sizes and targets. Data only. Those of packets: packet-rows.mjs. */
+import { packetRows } from './packet-rows.mjs';
 
 /**
  * @typedef {object} Target
  * @property {string[]} flavours whom it binds
  * @property {number} [ofC] longest time, as a multiple of what C takes
+ * @property {number} [shareOfC] least throughput, as a share of C's
  * @property {number} [perSecond] fewest operations per second
  * @property {number} [totalMs] longest time of the measured part
  * @property {number} [loopDelayMs] longest that the event loop was held up
@@ -11,12 +13,15 @@
  * @typedef {object} Row
  * @property {string} name what `--row` takes, with or without what stands behind ':'
  * @property {string} title
- * @property {string} of what one operation is
+ * @property {string} of what one operation is, or what is counted in a second
  * @property {string} peerRow the row of bench/peers
  * @property {number} n
  * @property {number} quick n with --quick
  * @property {number} rounds
  * @property {string[]} flavours of netloom: `sync`, `async` (one call after the other), `all` (in one Promise.all)
+ * @property {Record<string, string>} [references] each flavour's counterpart in C, where C is written in several ways;
+ *   there are no other peers then
+ * @property {keyof typeof import('./figures.mjs').figures} [figure] what the row is about; `time` if absent
  * @property {Target[]} [targets]
  */
 
@@ -128,4 +133,5 @@ export const rows = [
     flavours: ['sync', 'async'],
     targets: [{ flavours: ['async'], loopDelayMs: 2 }],
   },
+  ...packetRows,
 ];

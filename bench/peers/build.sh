@@ -21,6 +21,16 @@ if stale build/rtnl build.sh ./*.c ./*.h; then
   mv "build/rtnl.$$" build/rtnl
 fi
 
+# The peer of packet devices, and what makes the traffic for all of them.
+if stale build/packets build.sh packets/*.c packets/*.h netlink.[ch] namespace.[ch]; then
+  ${CC:-cc} -std=c11 -O2 -Wall -Wextra -pthread -o "build/packets.$$" packets/*.c netlink.c namespace.c
+  mv "build/packets.$$" build/packets
+fi
+if stale build/traffic build.sh traffic/*.c traffic/*.h; then
+  ${CC:-cc} -std=c11 -O2 -Wall -Wextra -pthread -o "build/traffic.$$" traffic/*.c
+  mv "build/traffic.$$" build/traffic
+fi
+
 # Debian installs Go packages as sources in a GOPATH, so nothing is fetched.
 gopath=/usr/share/gocode
 if ! command -v go >/dev/null || [[ ! -d $gopath/src/github.com/vishvananda/netlink ]]; then
