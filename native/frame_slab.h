@@ -9,19 +9,9 @@
 
 #include <napi.h>
 
-#include <cstdint>
+#include "slots.h"
 
 namespace netloom {
-
-struct Slots {
-  uint8_t* bytes = nullptr;  // slot i begins at i * stride
-  uint32_t* lengths = nullptr;
-  uint32_t count = 0;
-  uint32_t stride = 0;
-  uint32_t frame_size = 0;  // the largest frame; less than stride, so that a longer one can be told
-
-  [[nodiscard]] uint8_t* at(uint32_t slot) const { return bytes + static_cast<size_t>(slot) * stride; }
-};
 
 class FrameSlab {
  public:
