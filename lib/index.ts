@@ -1,7 +1,7 @@
 /**
- * netloom: Linux network virtualization. Functions give promises, but for `currentNetns` and `isKind`, which have
- * nothing to wait for, and `spawn`, which gives Node's ChildProcess. `netloom/sync` has the same functions,
- * synchronous.
+ * netloom: Linux network virtualization. Functions give promises, but for `currentNetns`, `isKind` and those over
+ * bytes (checksums, offload), which have nothing to wait for, and `spawn`, which gives Node's ChildProcess.
+ * `netloom/sync` has the same functions, synchronous.
  *
  * @packageDocumentation
  */
@@ -11,6 +11,7 @@ export { currentNetns, Netns } from './netns/netns.js';
 export { BatchReader } from './packet/batch-reader.js';
 export { PacketDevice } from './packet/device.js';
 export { openMacvtap } from './packet/macvtap.js';
+export { checksum, completeChecksum, groCoalesce, gsoSplit } from './packet/offload.js';
 export { PacketQueue } from './packet/queue.js';
 export { FrameSlab } from './packet/slab.js';
 export { createTap, createTun, openPacketDevice } from './packet/tun.js';
@@ -20,6 +21,7 @@ export { IcmpView } from './packet/views/icmp.js';
 export { Ipv4View } from './packet/views/ipv4.js';
 export { Ipv6View } from './packet/views/ipv6.js';
 export { UdpView } from './packet/views/udp.js';
+export { parseVnetHeader, writeVnetHeader } from './packet/vnet-header.js';
 export { ping } from './ping/ping.js';
 export { addAddress, deleteAddress, listAddresses, replaceAddress } from './rtnetlink/address/calls.js';
 export * from './rtnetlink/kinds/index.js';

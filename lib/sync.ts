@@ -8,16 +8,23 @@ import * as netloom from './index.js';
 
 export {
   ArpView,
+  checksum,
+  completeChecksum,
   currentNetns,
   DumpInterruptedError,
   EthernetView,
+  FrameSlab,
+  groCoalesce,
+  gsoSplit,
   IcmpView,
   Ipv4View,
   Ipv6View,
   isKind,
   NetlinkError,
   Netns,
+  parseVnetHeader,
   UdpView,
+  writeVnetHeader,
 } from './index.js';
 export * from './rtnetlink/kinds/sync.js';
 export type * from './types.js';

@@ -10,6 +10,7 @@
 #include "netlink_monitor.h"
 #include "netlink_socket.h"
 #include "netns.h"
+#include "offload.h"
 #include "packet_queue.h"
 #include "ping_socket.h"
 #include "sysctl.h"
@@ -28,6 +29,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
            netloom::DefinePingSocket,
            netloom::DefineSysctl,
            netloom::DefineFrameSlab,
+           netloom::DefineOffload,
            netloom::DefinePacketQueue,
            netloom::DefineTun,
            netloom::DefineMacvtap,

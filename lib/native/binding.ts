@@ -204,6 +204,13 @@ export interface NativeBinding {
 
   /** Memory for frames: `slots` lengths of 32 bits, and from `first` on as many slots of `stride` bytes. */
   createFrameSlab(memory: Uint8Array, slots: number, frameSize: number, stride: number, first: number): FrameSlabHandle;
+
+  /** The functions of lib/packet/offload.ts, of bytes alone. A refusal is a negative number (native/offload_error.h). */
+  checksum(bytes: Uint8Array, initial: number): number;
+  completeChecksum(packet: Uint8Array, headerSize: number): number;
+  gsoSplit(packet: Uint8Array, out: FrameSlabHandle, layer: number, headerSize: number): number;
+  groCoalesce(input: FrameSlabHandle, count: number, out: FrameSlabHandle, layer: number, headerSize: number): number;
+
   /** Opens /dev/net/tun in a namespace and makes, or finds, the device `name` (TUNSETIFF). */
   openTun(netns: number, name: string, options: TunOptions): OpenedTun;
   openTunAsync(netns: number, name: string, options: TunOptions): Promise<OpenedTun>;

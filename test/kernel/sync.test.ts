@@ -11,14 +11,21 @@ const WITHOUT_FLAVOUR = [
   'ArpView',
   'DumpInterruptedError',
   'EthernetView',
+  'FrameSlab',
   'IcmpView',
   'Ipv4View',
   'Ipv6View',
   'NetlinkError',
   'Netns',
   'UdpView',
+  'checksum',
+  'completeChecksum',
   'currentNetns',
+  'groCoalesce',
+  'gsoSplit',
   'isKind',
+  'parseVnetHeader',
+  'writeVnetHeader',
 ];
 
 function thrown(call: () => unknown): Failure {
