@@ -15,6 +15,7 @@
 #include "ping_socket.h"
 #include "sysctl.h"
 #include "tun.h"
+#include "tun_control.h"
 
 namespace {
 
@@ -32,6 +33,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
            netloom::DefineOffload,
            netloom::DefinePacketQueue,
            netloom::DefineTun,
+           netloom::DefineTunControl,
            netloom::DefineMacvtap,
        }) {
     define(env, exports);

@@ -21,6 +21,7 @@
 #include "arguments.h"
 #include "job.h"
 #include "packet_queue.h"
+#include "tun_offload.h"
 
 namespace netloom {
 
@@ -87,8 +88,13 @@ Result<std::string> NodeFor(dev_t device, int index) {
   return path;
 }
 
-Result<std::list<UniqueFd>> OpenQueues(const std::string& path, dev_t device, int flags, int queues) {
+struct Opened {
   std::list<UniqueFd> fds;
+  int offload = 0;
+};
+
+Result<Opened> OpenQueues(const std::string& path, dev_t device, int flags, int queues, const TunOffload& offload) {
+  Opened opened;
   for (int i = 0; i < queues; ++i) {
     UniqueFd fd(::open(path.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
     if (!fd) return SystemError::Last("open", path);
@@ -99,24 +105,27 @@ Result<std::list<UniqueFd>> OpenQueues(const std::string& path, dev_t device, in
     ifreq request{};
     request.ifr_flags = static_cast<short>(flags);
     if (::ioctl(fd.get(), TUNSETIFF, &request) != 0) return SystemError::Last("TUNSETIFF", path);
-    if (::ioctl(fd.get(), TUNSETOFFLOAD, 0) != 0) return SystemError::Last("TUNSETOFFLOAD", path);
-    fds.push_back(std::move(fd));
+    // The header is that of each queue; the offloads are the link's, and each queue says the same.
+    auto applied = offload.Apply(fd.get(), path);
+    if (!applied) return applied.error();
+    opened.offload = *applied;
+    opened.fds.push_back(std::move(fd));
   }
-  return fds;
+  return opened;
 }
 
 class OpenMacvtap {
  public:
-  using Outcome = Result<std::list<UniqueFd>>;
+  using Outcome = Result<Opened>;
 
   bool Parse(const Napi::CallbackInfo& info) {
     Arguments arguments(info);
     Napi::Object options;
     if (!arguments.Netns(0, "netns", &netns_).Path(1, "name", &name_).Object(2, "options", &options).ok()) return false;
-    return arguments.Integer(options.Get("index"), "options.index", &index_)
+    arguments.Integer(options.Get("index"), "options.index", &index_)
         .Integer(options.Get("flags"), "options.flags", &flags_)
-        .Integer(options.Get("queues"), "options.queues", &queues_)
-        .ok();
+        .Integer(options.Get("queues"), "options.queues", &queues_);
+    return arguments.ok() && offload_.Parse(&arguments, options);
   }
 
   Outcome Run(HomeNetns&) {
@@ -133,7 +142,14 @@ class OpenMacvtap {
     return std::move(*outcome_);
   }
 
-  static Napi::Value ToJs(Napi::Env env, std::list<UniqueFd> fds) { return QueuesToJs(env, std::move(fds)); }
+  static Napi::Value ToJs(Napi::Env env, Opened opened) {
+    const Napi::Value queues = QueuesToJs(env, std::move(opened.fds));
+    if (queues.IsEmpty()) return {};
+    auto result = Napi::Object::New(env);
+    result.Set("offload", opened.offload);
+    result.Set("queues", queues);
+    return result;
+  }
 
  private:
   Outcome RunOnOwnThread() {
@@ -146,7 +162,7 @@ class OpenMacvtap {
     if (!device) return device.error();
     auto path = NodeFor(*device, index_);
     if (!path) return path.error();
-    return OpenQueues(*path, *device, flags_, queues_);
+    return OpenQueues(*path, *device, flags_, queues_, offload_);
   }
 
   NetnsRef netns_;
@@ -154,6 +170,7 @@ class OpenMacvtap {
   int index_ = 0;
   int flags_ = 0;
   int queues_ = 0;
+  TunOffload offload_;
   std::optional<Outcome> outcome_;
 };
 

@@ -15,6 +15,7 @@
 #include "arguments.h"
 #include "job.h"
 #include "packet_queue.h"
+#include "tun_offload.h"
 #include "unique_fd.h"
 
 namespace netloom {
@@ -26,6 +27,7 @@ constexpr const char* kDevice = "/dev/net/tun";
 struct Opened {
   std::string name;
   int index = 0;
+  int offload = 0;
   std::list<UniqueFd> fds;
 };
 
@@ -33,8 +35,6 @@ struct Opened {
 Status SetOwners(int fd, const std::string& name, int owner, int group) {
   if (owner >= 0 && ::ioctl(fd, TUNSETOWNER, owner) != 0) return SystemError::Last("TUNSETOWNER", name);
   if (group >= 0 && ::ioctl(fd, TUNSETGROUP, group) != 0) return SystemError::Last("TUNSETGROUP", name);
-  // A persistent device keeps the offloads that its previous user announced, and would hand over unfinished packets.
-  if (::ioctl(fd, TUNSETOFFLOAD, 0) != 0) return SystemError::Last("TUNSETOFFLOAD", name);
   return Done{};
 }
 
@@ -58,7 +58,7 @@ class OpenTun {
         .Integer(options.Get("queues"), "options.queues", &queues_)
         .Integer(options.Get("owner"), "options.owner", &owner_)
         .Integer(options.Get("group"), "options.group", &group_);
-    if (!arguments.ok()) return false;
+    if (!arguments.ok() || !offload_.Parse(&arguments, options)) return false;
     // The kernel would cut it without a word.
     if (name_.size() >= IFNAMSIZ) {
       napi_throw_range_error(info.Env(), "ERR_OUT_OF_RANGE", "name must be shorter than IFNAMSIZ");
@@ -84,6 +84,9 @@ class OpenTun {
         opened.name.assign(request.ifr_name, strnlen(request.ifr_name, IFNAMSIZ));
         const Status set = SetOwners(fd.get(), opened.name, owner_, group_);
         if (!set) return set.error();
+        auto offload = offload_.Apply(fd.get(), opened.name);
+        if (!offload) return offload.error();
+        opened.offload = *offload;
         auto index = IndexOf(opened.name);
         if (!index) return index.error();
         opened.index = *index;
@@ -99,6 +102,7 @@ class OpenTun {
     auto result = Napi::Object::New(env);
     result.Set("name", opened.name);
     result.Set("index", opened.index);
+    result.Set("offload", opened.offload);
     result.Set("queues", queues);
     return result;
   }
@@ -110,35 +114,13 @@ class OpenTun {
   int queues_ = 0;
   int owner_ = -1;
   int group_ = -1;
-};
-
-// Whether a device stays when its last queue closes.
-class PersistTun {
- public:
-  bool Parse(const Napi::CallbackInfo& info) {
-    int fd = -1;
-    if (!Arguments(info).Integer(0, "fd", &fd).Integer(1, "persist", &persist_).ok()) return false;
-    fd_.Reset(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
-    return true;
-  }
-
-  Status Run(HomeNetns&) {
-    if (::ioctl(fd_.get(), TUNSETPERSIST, persist_) != 0) return SystemError::Last("TUNSETPERSIST");
-    return Done{};
-  }
-
-  static Napi::Value ToJs(Napi::Env env, Done) { return env.Undefined(); }
-
- private:
-  UniqueFd fd_;  // a duplicate: the queue may be closed meanwhile
-  int persist_ = 0;
+  TunOffload offload_;
 };
 
 }  // namespace
 
 void DefineTun(Napi::Env env, Napi::Object exports) {
   ExportBoth<OpenTun>(env, exports, "openTun");
-  ExportBoth<PersistTun>(env, exports, "persistTun");
 }
 
 }  // namespace netloom

@@ -141,7 +141,19 @@ export interface PacketQueueHandle extends Handle {
   closeAsync(): Promise<void>;
 }
 
-export interface TunOptions {
+/** How frames come with their work left to do. */
+export interface TunOffload {
+  /** Bytes of the vnet header: 10 or 12; 0 where `flags` have no IFF_VNET_HDR. */
+  vnetHeaderSize: number;
+  /** TUN_F_*. */
+  offload: number;
+  /** Those of them that an old kernel may lack. */
+  optionalOffload: number;
+  /** 1 where others have the device open, whose vnet header must be the same (else EBUSY, syscall TUNSETVNETHDRSZ). */
+  joined: number;
+}
+
+export interface TunOptions extends TunOffload {
   /** IFF_* (linux/if_tun.h). IFF_TUN_EXCL counts for the first queue only. */
   flags: number;
   queues: number;
@@ -150,14 +162,47 @@ export interface TunOptions {
   group: number;
 }
 
-export interface OpenedTun {
-  /** The real name, where a template like `tap%d` was asked for. */
-  name: string;
-  index: number;
+export interface OpenedMacvtap {
+  /** TUN_F_* that are on. */
+  offload: number;
   queues: PacketQueueHandle[];
 }
 
-export interface MacvtapOptions {
+export interface OpenedTun extends OpenedMacvtap {
+  /** The real name, where a template like `tap%d` was asked for. */
+  name: string;
+  index: number;
+}
+
+/** Commands that take one number (linux/if_tun.h); for TUNSETQUEUE it is IFF_ATTACH_QUEUE or IFF_DETACH_QUEUE. */
+export type TunCommand =
+  | 'TUNSETPERSIST'
+  | 'TUNSETOWNER'
+  | 'TUNSETGROUP'
+  | 'TUNSETOFFLOAD'
+  | 'TUNSETCARRIER'
+  | 'TUNSETSNDBUF'
+  | 'TUNSETVNETLE'
+  | 'TUNSETSTEERINGEBPF'
+  | 'TUNSETFILTEREBPF'
+  | 'TUNDETACHFILTER'
+  | 'TUNSETQUEUE';
+
+/** What a descriptor is that somebody else has opened. */
+export interface ProbedTun {
+  driver: 'tun' | 'macvtap';
+  name: string;
+  /** IFF_* (linux/if_tun.h). */
+  flags: number;
+  /** 0 without IFF_VNET_HDR. */
+  vnetHeaderSize: number;
+  /** Six bytes, or none; of a TUN they mean nothing. */
+  mac: Uint8Array;
+  /** The namespace of its link; null where this caller is not told, and for a MACVTAP. */
+  netns: Handle | null;
+}
+
+export interface MacvtapOptions extends TunOffload {
   index: number;
   /** IFF_* (linux/if_tun.h). */
   flags: number;
@@ -214,12 +259,26 @@ export interface NativeBinding {
   /** Opens /dev/net/tun in a namespace and makes, or finds, the device `name` (TUNSETIFF). */
   openTun(netns: number, name: string, options: TunOptions): OpenedTun;
   openTunAsync(netns: number, name: string, options: TunOptions): Promise<OpenedTun>;
-  /** Whether the device of the queue `fd` stays when its last queue closes: 1 or 0. */
-  persistTun(fd: number, persist: number): void;
-  persistTunAsync(fd: number, persist: number): Promise<void>;
+  /** One ioctl on the queue `fd` of `device`, whose name goes into the error. */
+  controlTun(fd: number, device: string, command: TunCommand, value: number): void;
+  controlTunAsync(fd: number, device: string, command: TunCommand, value: number): Promise<void>;
+  /**
+   * Which frames a TAP hands to its reader. `classic` 1: `filter` is an array of struct sock_filter
+   * (TUNATTACHFILTER); 0: a struct tun_filter (TUNSETTXFILTER).
+   */
+  filterTun(fd: number, device: string, classic: number, filter: Uint8Array): void;
+  filterTunAsync(fd: number, device: string, classic: number, filter: Uint8Array): Promise<void>;
+  /**
+   * What the descriptor `fd` is, which stays as it is, and the caller's. ENOTTY, syscall TUNGETFEATURES: no packet
+   * device; EBADFD, syscall TUNGETIFF: attached to none.
+   */
+  probeTun(fd: number): ProbedTun;
+  probeTunAsync(fd: number): Promise<ProbedTun>;
+  /** Takes the descriptor over, nonblocking and closed on exec from now on. Where it fails, it stays the caller's. */
+  adoptQueue(fd: number): PacketQueueHandle;
   /** Opens the character device of the macvtap link `name`. */
-  openMacvtap(netns: number, name: string, options: MacvtapOptions): PacketQueueHandle[];
-  openMacvtapAsync(netns: number, name: string, options: MacvtapOptions): Promise<PacketQueueHandle[]>;
+  openMacvtap(netns: number, name: string, options: MacvtapOptions): OpenedMacvtap;
+  openMacvtapAsync(netns: number, name: string, options: MacvtapOptions): Promise<OpenedMacvtap>;
   /** Whether the link of the macvtap queue `fd` was deleted: its descriptor tells in no other way. */
   isMacvtapGoneAsync(fd: number): Promise<boolean>;
 }

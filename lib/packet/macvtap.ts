@@ -7,10 +7,11 @@ import { both, call, type Operation, perform } from '../operation.js';
 import { getLink, type LinkRef } from '../rtnetlink/link/find.js';
 import type { Link } from '../rtnetlink/link/link.js';
 import { PacketDevice } from './device.js';
+import { explainOffload, offloadOf, planVnet, type VnetOptions, type VnetPlan } from './offload-option.js';
 import { addHint, closeHandles, IFF } from './open.js';
 import { checkQueues } from './spec.js';
 
-export interface OpenMacvtapOptions extends NetnsOptions {
+export interface OpenMacvtapOptions extends NetnsOptions, VnetOptions {
   /** Queues, 1 to 256, over which the kernel spreads flows. 1 if absent. */
   readonly queues?: number | undefined;
 }
@@ -26,35 +27,42 @@ export interface OpenMacvtapOptions extends NetnsOptions {
  */
 export const openMacvtap = call(
   'openMacvtap',
-  { netns: true, queues: true },
+  { netns: true, queues: true, offload: true, vnetHeaderSize: true },
   function* (ref: LinkRef, options: OpenMacvtapOptions = {}): Operation<PacketDevice> {
     const { queues = 1 } = options;
     checkQueues(queues);
+    const vnet = planVnet(options);
     // Its present name: a snapshot may be older than a renaming.
-    const link = yield* getLink.steps(ref, options);
+    const link = yield* getLink.steps(ref, { netns: options.netns });
     if (!isTapLink(link)) throw invalidValue('link', link.name, `is no macvtap (${link.kind ?? link.type})`);
-    return yield* openTapLink(link, queues);
+    return yield* openTapLink(link, queues, vnet);
   },
 );
 
 /** Links that have a character device of their own (drivers/net/tap.c). */
 export const isTapLink = (link: Link): boolean => link.kind === 'macvtap' || link.kind === 'ipvtap';
 
-export function* openTapLink(link: Link, queues: number): Operation<PacketDevice> {
+/** What a queue of a macvtap knows of its device. */
+export const MACVTAP = { driver: 'macvtap', layer: 2, multiQueue: true, isGone: native.isMacvtapGoneAsync } as const;
+
+export function* openTapLink(link: Link, queues: number, vnet: VnetPlan): Operation<PacketDevice> {
   const { netns, index, name } = link;
   const descriptor = descriptorOf(netns);
-  // Clears IFF_VNET_HDR, which is on in a fresh descriptor.
-  const options: MacvtapOptions = { index, flags: IFF.TAP | IFF.NO_PI, queues };
+  // IFF_VNET_HDR is on in a fresh descriptor, and goes without a word here.
+  const flags = IFF.TAP | IFF.NO_PI | (vnet.vnetHeaderSize > 0 ? IFF.VNET_HDR : 0);
+  const options: MacvtapOptions = { index, flags, queues, ...vnet, joined: 0 };
   try {
-    const handles = yield* perform(
+    const opened = yield* perform(
       both(
         () => native.openMacvtap(descriptor, name, options),
         () => native.openMacvtapAsync(descriptor, name, options),
-        closeHandles,
+        ({ queues: handles }) => closeHandles(handles),
       ),
     );
-    return new PacketDevice(link, handles, { layer: 2, isGone: native.isMacvtapGoneAsync });
-  } catch (error) {
+    const { vnetHeaderSize } = vnet;
+    return new PacketDevice(link, opened.queues, { ...MACVTAP, vnetHeaderSize, offload: offloadOf(opened.offload) });
+  } catch (failed) {
+    const error = explainOffload(failed, vnet.offload, name);
     if (error instanceof Error && 'path' in error && error.path === `/dev/tap${index}`) addHint(error, NODE_HINT);
     throw error;
   }

@@ -5,9 +5,17 @@ import type { OpenedTun, PacketQueueHandle, TunOptions } from '../native/binding
 import { native } from '../native/load.js';
 import { descriptorOf, type Netns } from '../netns/netns.js';
 import { both, type Operation, perform } from '../operation.js';
+import { explainOffload } from './offload-option.js';
 
 /** Flags of TUNSETIFF (linux/if_tun.h). */
-export const IFF = { TUN: 0x1, TAP: 0x2, MULTI_QUEUE: 0x100, NO_PI: 0x1000, TUN_EXCL: 0x8000 } as const;
+export const IFF = {
+  TUN: 0x1,
+  TAP: 0x2,
+  MULTI_QUEUE: 0x100,
+  NO_PI: 0x1000,
+  VNET_HDR: 0x4000,
+  TUN_EXCL: 0x8000,
+} as const;
 
 const { EEXIST, EBUSY } = constants.errno;
 
@@ -23,7 +31,7 @@ export function* openTun(netns: Netns, name: string, options: TunOptions): Opera
       ),
     );
   } catch (error) {
-    throw explained(error, (options.flags & IFF.TUN_EXCL) !== 0);
+    throw explained(explainOffload(error, options.offload, name), (options.flags & IFF.TUN_EXCL) !== 0);
   }
 }
 
@@ -52,6 +60,8 @@ function explained(error: unknown, exclusive: boolean): unknown {
   if (!isSystemError(error)) return error;
   const { code, syscall, path } = error;
   if (syscall === 'open' && path === '/dev/net/tun') addHint(error, DEVICE_HINTS[code]);
+  if (syscall === 'TUNSETVNETHDRSZ' && code === 'EBUSY')
+    return systemError(-EBUSY, syscall, `'${path}': others have it open with a vnet header of another size`);
   if (syscall !== 'TUNSETIFF') return error;
   if (code === 'EBUSY' && exclusive) return systemError(-EEXIST, syscall, `'${path}': there is a link of that name`);
   if (code === 'EBUSY')

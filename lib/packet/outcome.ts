@@ -4,7 +4,10 @@ import { closedError, systemError } from '../errors.js';
 
 const { EBADF, EBUSY, EFAULT, EINVAL, EIO, ENETDOWN, ENODEV } = constants.errno;
 /** EBADFD (asm-generic/errno.h), which Node does not list: there is no device behind the descriptor any more. */
-const EBADFD = 77;
+export const EBADFD = 77;
+
+/** Which driver of the kernel is behind a device: drivers/net/tun.c (TUN, TAP) or drivers/net/tap.c (MACVTAP). */
+export type Driver = 'tun' | 'macvtap';
 
 /** What a queue knows of its device. */
 export interface QueueDevice {
@@ -16,6 +19,10 @@ export interface QueueDevice {
   readonly vnetHeaderSize?: number;
   /** Bytes of the longest frame to be expected, by the link's MTU. */
   readonly frameSize?: number;
+  /** Absent for what is no packet device: a packet socket. */
+  readonly driver?: Driver;
+  /** Whether its queues can be detached. */
+  readonly multiQueue?: boolean;
   /** Whether its link was deleted, for devices whose descriptors do not tell (MACVTAP). */
   readonly isGone?: (fd: number) => Promise<boolean>;
 }

@@ -13,11 +13,12 @@ import {
   type LinkOptions,
   type MtuRange,
 } from '../rtnetlink/link/options.js';
+import { planVnet, type VnetOptions } from './offload-option.js';
 
 /** `tun`: IP packets. `tap`: Ethernet frames. */
 export type DeviceMode = 'tun' | 'tap';
 
-interface DeviceOptions {
+interface DeviceOptions extends VnetOptions {
   /**
    * 1 to 15 bytes. One `%d` in it stands for the first free number, and the `link` of the device has the name
    * that came of it. Absent: `tun%d` or `tap%d`.
@@ -63,6 +64,8 @@ const OPTIONS: object = {
   persist: true,
   owner: true,
   ownerGroup: true,
+  offload: true,
+  vnetHeaderSize: true,
   master: true,
 } satisfies Record<keyof TapSpec, true>;
 
@@ -93,9 +96,10 @@ export function checkSpec(mode: DeviceMode, spec: TapSpec): void {
   checkUnicastMac(mac);
   checkMtu(mtu, MTU[mode]);
   checkQueues(queues);
-  if (persist !== undefined && typeof persist !== 'boolean') throw wrongType('persist', 'true or false', persist);
-  if (owner !== undefined) checkInteger(owner, 0, MAX_ID, 'owner');
-  if (ownerGroup !== undefined) checkInteger(ownerGroup, 0, MAX_ID, 'ownerGroup');
+  checkBoolean(persist, 'persist');
+  checkOwner(owner, 'owner');
+  checkOwner(ownerGroup, 'ownerGroup');
+  planVnet(spec);
   if (addresses !== undefined && !Array.isArray(addresses)) throw wrongType('addresses', 'an array', addresses);
   if (altNames !== undefined && !Array.isArray(altNames)) throw wrongType('altNames', 'an array', altNames);
 }
@@ -115,4 +119,12 @@ export function checkQueues(queues: unknown): asserts queues is number | undefin
   if (!Number.isInteger(queues) || queues < 1 || queues > MAX_QUEUES) {
     throw outOfRange('queues', queues, `1 to ${MAX_QUEUES}`);
   }
+}
+
+export function checkBoolean(value: unknown, field: string): void {
+  if (value !== undefined && typeof value !== 'boolean') throw wrongType(field, 'true or false', value);
+}
+
+export function checkOwner(id: unknown, field: string): void {
+  if (id !== undefined) checkInteger(id, 0, MAX_ID, field);
 }

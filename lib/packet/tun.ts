@@ -1,17 +1,19 @@
 /** TUN and TAP devices: `createTun`, `createTap`, `openPacketDevice`. */
 import { constants } from 'node:os';
 import { invalidValue, systemError } from '../errors.js';
-import type { PacketQueueHandle } from '../native/binding.js';
-import { native } from '../native/load.js';
+import type { OpenedTun, PacketQueueHandle } from '../native/binding.js';
 import { type NetnsOptions, netnsOf } from '../netns/netns.js';
-import { both, type CallOptions, call, type Operation, perform } from '../operation.js';
+import { type CallOptions, call, type Operation } from '../operation.js';
 import { getLink, indexOf, type LinkRef } from '../rtnetlink/link/find.js';
 import { finishLink, prepare } from '../rtnetlink/link/finish.js';
 import type { Link } from '../rtnetlink/link/link.js';
+import { adopt, isDescriptor, type PacketDescriptor } from './adopt.js';
 import { PacketDevice } from './device.js';
 import { isTapLink, openTapLink } from './macvtap.js';
+import { offloadOf, planVnet, type VnetOptions, type VnetPlan } from './offload-option.js';
 import { closeHandles, IFF, openTun } from './open.js';
 import { checkQueues, checkSpec, type DeviceMode, type TapSpec, type TunSpec } from './spec.js';
+import { tunIoctl } from './tun-ioctl.js';
 import './tun-kind.js';
 
 /**
@@ -45,83 +47,123 @@ export const createTun = call(
 function* create(mode: DeviceMode, spec: TapSpec): Operation<PacketDevice> {
   checkSpec(mode, spec);
   const { name = `${mode}%d`, queues = 1, persist, owner = -1, ownerGroup = -1, addresses, altNames } = spec;
+  const vnet = planVnet(spec);
   const remaining = { addresses, altNames, changes: linkOptionsOf(spec) };
   // For what it refuses. The name that later errors tell is known only once there is a device.
   prepare(name, remaining);
   const netns = netnsOf(spec.netns);
   const master = spec.master === undefined ? undefined : yield* indexOf(netns, spec.master, 'master');
-  const flags = flagsFor(mode, queues > 1) | IFF.TUN_EXCL;
-  const opened = yield* openTun(netns, name, { flags, queues, owner, group: ownerGroup });
+  const flags = flagsFor(mode, queues > 1, vnet) | IFF.TUN_EXCL;
+  const opened = yield* openTun(netns, name, { flags, queues, owner, group: ownerGroup, ...vnet, joined: 0 });
   try {
     const link = yield* finishLink(netns, opened.index, opened.name, { ...remaining, master });
     // Last, so that a device that did not come to be leaves nothing behind.
-    if (persist === true) yield* setPersistent(opened.queues, true);
-    return new PacketDevice(link, opened.queues, { layer: layerOf(mode) });
+    if (persist === true) yield* tunIoctl(fdOf(opened), opened.name, 'TUNSETPERSIST', 1, 0);
+    return deviceOf(link, opened, mode, queues > 1, vnet);
   } catch (error) {
     yield* closeHandles(opened.queues);
     throw error;
   }
 }
 
-const flagsFor = (mode: DeviceMode, multiQueue: boolean): number =>
-  (mode === 'tap' ? IFF.TAP : IFF.TUN) | IFF.NO_PI | (multiQueue ? IFF.MULTI_QUEUE : 0);
+const flagsFor = (mode: DeviceMode, multiQueue: boolean, { vnetHeaderSize }: VnetPlan): number =>
+  (mode === 'tap' ? IFF.TAP : IFF.TUN) |
+  IFF.NO_PI |
+  (multiQueue ? IFF.MULTI_QUEUE : 0) |
+  (vnetHeaderSize > 0 ? IFF.VNET_HDR : 0);
 
 const layerOf = (mode: DeviceMode): 2 | 3 => (mode === 'tap' ? 2 : 3);
+
+const fdOf = ({ queues }: OpenedTun): number => (queues[0] as PacketQueueHandle).fd;
+
+const deviceOf = (
+  link: Link,
+  { queues, offload }: OpenedTun,
+  mode: DeviceMode,
+  multiQueue: boolean,
+  { vnetHeaderSize }: VnetPlan,
+): PacketDevice =>
+  new PacketDevice(link, queues, {
+    driver: 'tun',
+    layer: layerOf(mode),
+    multiQueue,
+    vnetHeaderSize,
+    offload: offloadOf(offload),
+  });
 
 // What setLink would take: the options of any link, without those of the device.
 function linkOptionsOf(spec: TapSpec) {
   const { name: _name, netns: _netns, addresses: _addresses, altNames: _altNames, master: _master, ...rest } = spec;
-  const { queues: _queues, persist: _persist, owner: _owner, ownerGroup: _ownerGroup, ...options } = rest;
+  const { queues: _queues, persist: _persist, owner: _owner, ownerGroup: _ownerGroup, ...others } = rest;
+  const { offload: _offload, vnetHeaderSize: _vnetHeaderSize, ...options } = others;
   return options;
 }
 
-function* setPersistent(queues: readonly PacketQueueHandle[], persist: boolean): Operation<void> {
-  const fd = (queues[0] as PacketQueueHandle).fd;
-  const value = persist ? 1 : 0;
-  yield* perform(
-    both(
-      () => native.persistTun(fd, value),
-      () => native.persistTunAsync(fd, value),
-      () => setPersistent(queues, !persist),
-    ),
-  );
-}
-
-export interface OpenPacketDeviceOptions extends NetnsOptions {
+export interface OpenPacketDeviceOptions extends NetnsOptions, VnetOptions {
   /** Queues to open, 1 to 256; more than one only if the device was made with several. 1 if absent. */
   readonly queues?: number | undefined;
 }
 
 /**
- * Opens a device that exists: a persistent TUN or TAP, made here or by `ip tuntap add`, or a macvtap.
+ * Opens a device that exists: a persistent TUN or TAP, made here or by `ip tuntap add`, or a macvtap. Or makes a
+ * device of one queue of a descriptor that is open: what `queue.release()` gave, in another Worker; what a parent
+ * process or a container runtime handed over.
  *
- * @throws EBUSY if it is open already (and has one queue only), NetlinkError ENODEV if there is no such link.
+ * A descriptor is looked at before it is trusted: that it is a TUN, TAP or MACVTAP, which link, in which namespace,
+ * with which vnet header. It belongs to the device when the call succeeds, and stays the caller's when it fails; give
+ * it to one device only.
+ * The namespace of a MACVTAP's link (and, without CAP_NET_ADMIN there, of others) is not told by the kernel: it is
+ * `options.netns`. A namespace that was found is `device.link.netns`, and is closed with the device.
+ *
+ * @throws EBUSY if it is open already (and has one queue only), NetlinkError ENODEV if there is no such link,
+ *   ERR_INVALID_ARG_VALUE for what is no packet device.
  */
 export const openPacketDevice = call(
   'openPacketDevice',
-  { netns: true, queues: true },
-  function* (ref: LinkRef, options: OpenPacketDeviceOptions = {}): Operation<PacketDevice> {
+  { netns: true, queues: true, offload: true, vnetHeaderSize: true },
+  function* (ref: LinkRef | PacketDescriptor, options: OpenPacketDeviceOptions = {}): Operation<PacketDevice> {
     const { queues = 1 } = options;
     checkQueues(queues);
-    const link = yield* getLink.steps(ref, options);
-    if (isTapLink(link)) return yield* openTapLink(link, queues);
-    const mode = modeOf(link);
-    const multiQueue = link.data?.['multiQueue'] === true;
-    if (queues > 1 && !multiQueue)
-      throw invalidValue('queues', queues, `is more than the one queue that "${link.name}" was made with`);
-
-    const { netns, index, name } = link;
-    const opened = yield* openTun(netns, name, { flags: flagsFor(mode, multiQueue), queues, owner: -1, group: -1 });
-    try {
-      // TUNSETIFF makes the device where it is gone by now; then this is another one.
-      if (opened.index !== index) throw systemError(-constants.errno.ENODEV, 'TUNSETIFF', `'${name}'`);
-      return new PacketDevice(yield* finishLink(netns, index, name, {}), opened.queues, { layer: layerOf(mode) });
-    } catch (error) {
-      yield* closeHandles(opened.queues);
-      throw error;
-    }
+    if (isDescriptor(ref)) return yield* adopt(ref, options);
+    const vnet = planVnet(options);
+    const link = yield* getLink.steps(ref, { netns: options.netns });
+    if (isTapLink(link)) return yield* openTapLink(link, queues, vnet);
+    return yield* openTunLink(link, queues, vnet);
   },
 );
+
+function* openTunLink(link: Link, queues: number, vnet: VnetPlan): Operation<PacketDevice> {
+  const { netns, index, name } = link;
+  const mode = modeOf(link);
+  const multiQueue = link.data?.['multiQueue'] === true;
+  if (queues > 1 && !multiQueue)
+    throw invalidValue('queues', queues, `is more than the one queue that "${name}" was made with`);
+  const joined = Number(isOpen(link));
+  if (joined) checkSameHeaders(link, vnet);
+  const flags = flagsFor(mode, multiQueue, vnet);
+  const opened = yield* openTun(netns, name, { flags, queues, owner: -1, group: -1, ...vnet, joined });
+  try {
+    // TUNSETIFF makes the device where it is gone by now; then this is another one.
+    if (opened.index !== index) throw systemError(-constants.errno.ENODEV, 'TUNSETIFF', `'${name}'`);
+    return deviceOf(yield* finishLink(netns, index, name, {}), opened, mode, multiQueue, vnet);
+  } catch (error) {
+    yield* closeHandles(opened.queues);
+    throw error;
+  }
+}
+
+/** Whether somebody has queues of it open, which is told of devices with several. */
+const isOpen = ({ data }: Link): boolean => Number(data?.['queues'] ?? 0) + Number(data?.['disabledQueues'] ?? 0) > 0;
+
+// What is in front of the frames is the device's, not the queue's: another choice would spoil what others read.
+function checkSameHeaders({ name, data }: Link, { vnetHeaderSize }: VnetPlan): void {
+  const theirs = data?.['vnetHeader'] === true;
+  if (data?.['packetInformation'] === true)
+    throw systemError(-constants.errno.EBUSY, 'TUNSETIFF', `'${name}': others have it open with packet information`);
+  if (theirs === vnetHeaderSize > 0) return;
+  const why = theirs ? 'with a vnet header (offload: {} opens it so)' : 'without a vnet header (and offload)';
+  throw systemError(-constants.errno.EBUSY, 'TUNSETIFF', `'${name}': others have it open ${why}`);
+}
 
 function modeOf(link: Link): DeviceMode {
   const mode = link.kind === 'tun' ? link.data?.['mode'] : undefined;

@@ -117,6 +117,20 @@ describeKernel.needs('devices')('openMacvtap', () => {
     await failed;
   });
 
+  test('a container without devtmpfs needs no node in /dev', () => {
+    const told = runProgram(
+      `import { createMacvtap, createNetns, createVeth, openMacvtap } from 'netloom';
+       import { readdirSync } from 'node:fs';
+       const netns = await createNetns();
+       const [parent] = await createVeth({ name: 'v0', netns, up: true, peer: { name: 'v1', up: true } });
+       const device = await openMacvtap(await createMacvtap({ name: 'a', parent }));
+       console.log(JSON.stringify([device.queues.length, readdirSync('/dev')]));
+       process.exit();`,
+      { wrap: ['unshare', '-m', 'sh', '-c', 'mount -t tmpfs tmpfs /dev && exec "$0" "$@"'] },
+    );
+    expect(told).toEqual([1, []]);
+  });
+
   test.skipIf(!hasDevtmpfs)("without CAP_MKNOD the node in /dev is opened, and only if it is that link's", () => {
     const told = runProgram(
       `import { createMacvtap, createNetns, createVeth, openMacvtap } from 'netloom';

@@ -9,6 +9,7 @@ import { accessSync, constants, existsSync, mkdtempSync, readFileSync, rmSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'vitest';
+import { LOAD_BPF } from './load-bpf.ts';
 
 /** Bit numbers of <linux/capability.h>. */
 const CAPABILITIES = { CAP_NET_ADMIN: 12n, CAP_SYS_ADMIN: 21n } as const;
@@ -46,6 +47,16 @@ const NEEDS = {
     who: 'the files of /etc/netns',
     lack: '/etc/netns cannot be written to',
     met: () => may(existsSync('/etc/netns') ? '/etc/netns' : '/etc', constants.W_OK),
+  },
+  bpf: {
+    who: 'eBPF programs',
+    lack: 'bpf(2) loads none',
+    met: () => succeeds('python3', '-c', LOAD_BPF, '0', 'true'),
+  },
+  qemu: {
+    who: 'a QEMU guest on a TAP',
+    lack: 'qemu-system-x86_64 is not installed',
+    met: () => succeeds('qemu-system-x86_64', '--version'),
   },
   rootless: {
     who: 'user namespaces',
