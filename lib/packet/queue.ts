@@ -4,9 +4,11 @@ import type { Duplex, DuplexOptions } from 'node:stream';
 import type { ReadableStream, WritableStream } from 'node:stream/web';
 import { nameCall, outOfRange, wrongType } from '../errors.js';
 import type { PacketQueueHandle } from '../native/binding.js';
+import type { CallOptions } from '../operation.js';
 import { type BatchCallback, BatchReader, type OnBatchOptions } from './batch-reader.js';
 import { FrameReader } from './frame-reader.js';
 import { cannotWait, closedQueue, type QueueDevice, refusal } from './outcome.js';
+import { attachQueue, detachQueue } from './queue-state.js';
 import { type FrameSlab, slabHandle } from './slab.js';
 import { duplexOver, readableOver, writableOver } from './streams.js';
 
@@ -72,7 +74,10 @@ export class PacketQueue implements AsyncIterable<Uint8Array> {
     this.#frames = new FrameReader(handle, device);
   }
 
-  /** The descriptor, for a child process or an ioctl; -1 once closed. It stays the queue's. */
+  /**
+   * The descriptor, for a child process (`stdio: [..., queue.fd]`) or an ioctl; -1 once closed. It stays the queue's:
+   * `release()` gives it away.
+   */
   get fd(): number {
     return this.#handle.fd;
   }
@@ -191,6 +196,51 @@ export class PacketQueue implements AsyncIterable<Uint8Array> {
   get writable(): WritableStream<Uint8Array> {
     this.#writable ??= writableOver(this);
     return this.#writable;
+  }
+
+  /**
+   * The kernel gives this queue no frames any more, and spreads the flows over the others of its device. What waited
+   * in it may be lost; writing goes on. For devices with several queues, and every MACVTAP.
+   *
+   * ioctl TUNSETQUEUE with IFF_DETACH_QUEUE
+   *
+   * @throws ERR_INVALID_STATE if it is detached already, was closed, or is the one queue of its device.
+   */
+  detach(options?: CallOptions): Promise<void> {
+    return detachQueue(this.#handle, this.#device, options);
+  }
+
+  /** The same on the calling thread. */
+  detachSync(): void {
+    detachQueue.sync(this.#handle, this.#device);
+  }
+
+  /**
+   * Takes a detached queue back into service: TUNSETQUEUE with IFF_ATTACH_QUEUE.
+   *
+   * @throws ERR_INVALID_STATE if it is attached, was closed, or is the one queue of its device.
+   */
+  attach(options?: CallOptions): Promise<void> {
+    return attachQueue(this.#handle, this.#device, options);
+  }
+
+  /** The same on the calling thread. */
+  attachSync(): void {
+    attachQueue.sync(this.#handle, this.#device);
+  }
+
+  /**
+   * Gives the descriptor away: to a Worker, say, which makes a device of it by `openPacketDevice({ fd })`. For this
+   * object it is as if it were closed, for the kernel nothing happens. Whoever has the number has to close it.
+   *
+   * @throws ERR_INVALID_STATE once the queue is closed.
+   */
+  release(): number {
+    const fd = this.#handle.release();
+    if (fd < 0) throw nameCall(closedQueue(this.#device), 'release');
+    this.#closing ??= Promise.resolve();
+    this.#end();
+    return fd;
   }
 
   /**
