@@ -1,14 +1,4 @@
-import {
-  addAddress,
-  addRoute,
-  createBridge,
-  createNetns,
-  createVeth,
-  deleteLink,
-  deleteRoute,
-  setLink,
-  waitFor,
-} from 'netloom';
+import { addAddress, addRoute, createBridge, createVeth, deleteLink, deleteRoute, setLink, waitFor } from 'netloom';
 import { expect, test } from 'vitest';
 import { expectNoLeaks } from './leaks.ts';
 import { pause, withNetns } from './packet-peers.ts';

@@ -1,4 +1,4 @@
-import { FrameSlab, groCoalesce, type OffloadOptions } from 'netloom';
+import { FrameSlab, groCoalesce, type SegmentationOptions } from 'netloom';
 import { expect, test } from 'vitest';
 import {
   ACK,
@@ -26,7 +26,7 @@ function slabOf(frames: readonly Uint8Array[], slots = Math.max(1, frames.length
 
 function coalesce(
   frames: readonly Uint8Array[],
-  { layer = 3, headerSize = 10 }: Partial<OffloadOptions> = {},
+  { layer = 3, headerSize = 10 }: Partial<SegmentationOptions> = {},
   frameSize = 66000,
 ): Uint8Array[] {
   const out = new FrameSlab({ slots: Math.max(1, frames.length), frameSize });

@@ -1,4 +1,4 @@
-import { FrameSlab, gsoSplit, type OffloadOptions } from 'netloom';
+import { FrameSlab, gsoSplit, type SegmentationOptions } from 'netloom';
 import { expect, test } from 'vitest';
 import {
   ACK,
@@ -15,7 +15,7 @@ import {
   superPacket,
 } from './offload-packets.js';
 
-function split(packet: Uint8Array, options: OffloadOptions, out = new FrameSlab({ slots: 64 })): Uint8Array[] {
+function split(packet: Uint8Array, options: SegmentationOptions, out = new FrameSlab({ slots: 64 })): Uint8Array[] {
   const count = gsoSplit(packet, out, options);
   return Array.from({ length: count }, (_, i) => out.frame(i).slice());
 }
@@ -327,10 +327,10 @@ test('arguments of other types are named', () => {
   expect(() => gsoSplit(good, {} as FrameSlab, { layer: 3 })).toThrow(
     expect.objectContaining({ ...type, message: 'gsoSplit: out must be a FrameSlab; received an object (Object)' }),
   );
-  expect(() => gsoSplit(good, out, undefined as unknown as OffloadOptions)).toThrow(
+  expect(() => gsoSplit(good, out, undefined as unknown as SegmentationOptions)).toThrow(
     expect.objectContaining({ ...type, message: 'gsoSplit: options must be an object; received undefined' }),
   );
-  expect(() => gsoSplit(good, out, {} as OffloadOptions)).toThrow(
+  expect(() => gsoSplit(good, out, {} as SegmentationOptions)).toThrow(
     expect.objectContaining({ ...type, message: 'gsoSplit: layer must be a number; received undefined' }),
   );
   expect(() => gsoSplit(good, out, { layer: 4 as 3 })).toThrow(

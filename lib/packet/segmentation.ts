@@ -13,7 +13,7 @@ export interface CompleteChecksumOptions {
   readonly headerSize?: VnetHeaderSize | undefined;
 }
 
-export interface OffloadOptions extends CompleteChecksumOptions {
+export interface SegmentationOptions extends CompleteChecksumOptions {
   /** 2: Ethernet frames (TAP, MACVTAP), with up to two VLAN tags. 3: IP packets (TUN). */
   readonly layer: 2 | 3;
 }
@@ -68,7 +68,7 @@ export function completeChecksum(packet: Uint8Array, options: CompleteChecksumOp
  *   TypeError ERR_INVALID_ARG_VALUE if it cannot be cut: an unknown `gso_type`, `gso_size` 0, an IP fragment, an IPv6
  *   extension header that is not understood, headers that contradict themselves or `gso_type`.
  */
-export function gsoSplit(packet: Uint8Array, out: FrameSlab, options: OffloadOptions): number {
+export function gsoSplit(packet: Uint8Array, out: FrameSlab, options: SegmentationOptions): number {
   try {
     checkBytes(packet, 'packet');
     checkSlab(out, 'out');
@@ -99,7 +99,7 @@ export function gsoSplit(packet: Uint8Array, out: FrameSlab, options: OffloadOpt
  * @throws RangeError ERR_OUT_OF_RANGE if `count` is more than either slab has, or a frame with its vnet header is
  *   longer than a slot of `out`; TypeError ERR_INVALID_ARG_VALUE if the slabs share memory.
  */
-export function groCoalesce(input: FrameSlab, count: number, out: FrameSlab, options: OffloadOptions): number {
+export function groCoalesce(input: FrameSlab, count: number, out: FrameSlab, options: SegmentationOptions): number {
   try {
     checkSlab(input, 'input');
     checkSlab(out, 'out');
