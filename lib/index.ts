@@ -11,6 +11,7 @@ export { currentNetns, Netns } from './netns/netns.js';
 export { BatchReader } from './packet/batch-reader.js';
 export { PacketDevice } from './packet/device.js';
 export { openMacvtap } from './packet/macvtap.js';
+export { createMemoryQueues } from './packet/memory.js';
 export { PacketQueue } from './packet/queue.js';
 export { checksum, completeChecksum, groCoalesce, gsoSplit } from './packet/segmentation.js';
 export { FrameSlab } from './packet/slab.js';

@@ -9,6 +9,7 @@ export type { BatchCallback, OnBatchOptions } from './packet/batch-reader.js';
 export type { DeviceChanges } from './packet/controls.js';
 export type { BpfInstruction } from './packet/filters.js';
 export type { OpenMacvtapOptions } from './packet/macvtap.js';
+export type { MemoryQueueOptions } from './packet/memory.js';
 export type { Offload, OffloadOptions, VnetOptions } from './packet/offload-option.js';
 export type { QueueStats } from './packet/queue.js';
 export type { CompleteChecksumOptions, SegmentationOptions } from './packet/segmentation.js';

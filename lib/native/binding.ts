@@ -102,6 +102,8 @@ declare const slab: unique symbol;
  * wait, and give a negative errno where they fail; once closed, -EBADF.
  */
 export interface PacketQueueHandle extends Handle {
+  /** Of a queue without a descriptor (lib/packet/memory-handle.ts): whether it is closed. */
+  readonly closed?: boolean;
   /** One frame into `buffer`. Its bytes; a frame that fills `buffer` may have been cut. */
   read(buffer: Uint8Array): number;
   /** `buffer` as one frame. The bytes taken. */

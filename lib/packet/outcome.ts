@@ -25,6 +25,8 @@ export interface QueueDevice {
   readonly multiQueue?: boolean;
   /** Whether its link was deleted, for devices whose descriptors do not tell (MACVTAP). */
   readonly isGone?: (fd: number) => Promise<boolean>;
+  /** What it means that it is gone (ENODEV), where it is no link: a queue in memory. */
+  readonly gone?: string;
 }
 
 /** The error of a read or write that the kernel refused. */
@@ -36,8 +38,9 @@ export function refusal(device: QueueDevice, errno: number, syscall: 'read' | 'w
   return systemError(told, syscall, `'${device.name}'${hint && `: ${hint}`}`);
 }
 
-function hintFor(errno: number, syscall: 'read' | 'write', { layer }: QueueDevice): string {
-  if (errno === -ENODEV) return 'the link was deleted';
+function hintFor(errno: number, syscall: 'read' | 'write', device: QueueDevice): string {
+  const { layer, gone = 'the link was deleted' } = device;
+  if (errno === -ENODEV) return gone;
   if (syscall === 'read') return '';
   if (errno === -EIO || errno === -ENETDOWN) return 'the link is down; setLink(link, { up: true }) brings it up';
   if (errno === -EINVAL && layer === 3) return 'this is neither an IPv4 nor an IPv6 packet';

@@ -32,7 +32,7 @@ export interface QueueStats {
  * Sizes of what may be written: a TUN's packet has at least one byte, which tells IPv4 from IPv6; a frame has
  * its Ethernet header. The largest MTU is 65535 (ETH_MAX_MTU); a frame has 14 bytes more, and 4 for a VLAN tag.
  */
-const SIZES = { 2: { least: 14, most: 65535 + 18 }, 3: { least: 1, most: 65535 } } as const;
+export const FRAME_SIZES = { 2: { least: 14, most: 65535 + 18 }, 3: { least: 1, most: 65535 } } as const;
 
 /** More parts than headers and a payload would be a mistake. */
 const MOST_PARTS = 16;
@@ -65,7 +65,7 @@ export class PacketQueue implements AsyncIterable<Uint8Array> {
 
   /** @internal Queues come with a PacketDevice. */
   constructor(handle: PacketQueueHandle, device: QueueDevice) {
-    const { least, most } = SIZES[device.layer];
+    const { least, most } = FRAME_SIZES[device.layer];
     const header = device.vnetHeaderSize ?? 0;
     this.#handle = handle;
     this.#device = device;
@@ -75,15 +75,15 @@ export class PacketQueue implements AsyncIterable<Uint8Array> {
   }
 
   /**
-   * The descriptor, for a child process (`stdio: [..., queue.fd]`) or an ioctl; -1 once closed. It stays the queue's:
-   * `release()` gives it away.
+   * The descriptor, for a child process (`stdio: [..., queue.fd]`) or an ioctl; -1 once closed, and in memory. It stays
+   * the queue's: `release()` gives it away.
    */
   get fd(): number {
     return this.#handle.fd;
   }
 
   get closed(): boolean {
-    return this.#handle.fd < 0;
+    return this.#handle.closed ?? this.#handle.fd < 0;
   }
 
   /** What has passed so far: a snapshot. */

@@ -27,6 +27,7 @@ const WORD = 8;
 const alignTo = (size: number, unit: number): number => Math.ceil(size / unit) * unit;
 
 let handleIn: (slab: FrameSlab) => FrameSlabHandle;
+const slabs = new WeakMap<FrameSlabHandle, FrameSlab>();
 
 /**
  * Slots of one size for frames, one behind the other in one piece of memory, and how many bytes each holds.
@@ -65,6 +66,7 @@ export class FrameSlab {
     this.lengths = new Uint32Array(buffer, 0, slots);
     this.bytes = new Uint8Array(buffer, first, slots * this.stride);
     this.#handle = native.createFrameSlab(new Uint8Array(buffer), slots, frameSize, this.stride, first);
+    slabs.set(this.#handle, this);
     Object.freeze(this);
   }
 
@@ -127,6 +129,9 @@ export function slabHandle(slab: FrameSlab): FrameSlabHandle {
   if (slab.bytes.length === 0) throw detachedSlab();
   return handleIn(slab);
 }
+
+/** The slab of a handle, for queues that are not native. */
+export const slabOf = (handle: FrameSlabHandle): FrameSlab => slabs.get(handle) as FrameSlab;
 
 export function detachedSlab(): Error {
   return wrongType('slab', 'a FrameSlab that still has its memory', 'transferred memory');
