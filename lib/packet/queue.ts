@@ -186,15 +186,19 @@ export class PacketQueue implements AsyncIterable<Uint8Array> {
     return duplexOver(this, options);
   }
 
-  /** The frames as a stream of the web. Cancelling it leaves the queue open. */
+  /** The frames as a stream of the web. Cancelling it leaves the queue open, which then has another one. */
   get readable(): ReadableStream<Uint8Array> {
-    this.#readable ??= readableOver(this);
+    this.#readable ??= readableOver(this, () => {
+      this.#readable = undefined;
+    });
     return this.#readable;
   }
 
-  /** Takes frames as a stream of the web. Closing it leaves the queue open. */
+  /** Takes frames as a stream of the web. Closing or aborting it leaves the queue open, which then has another one. */
   get writable(): WritableStream<Uint8Array> {
-    this.#writable ??= writableOver(this);
+    this.#writable ??= writableOver(this, () => {
+      this.#writable = undefined;
+    });
     return this.#writable;
   }
 

@@ -22,7 +22,10 @@ export function duplexOver(queue: FrameDuplex, options: DuplexOptions = {}): Dup
     objectMode: true,
     read() {
       frames.next().then(
-        ({ value }) => this.push(value ?? null),
+        ({ value }) => {
+          // Destroying ends the read that waits, and is no end of the frames: nobody is to hear 'end'.
+          if (!this.destroyed) this.push(value ?? null);
+        },
         (error: Error) => this.destroy(error),
       );
     },
@@ -38,7 +41,8 @@ export function duplexOver(queue: FrameDuplex, options: DuplexOptions = {}): Dup
   });
 }
 
-export function readableOver(queue: FrameDuplex): ReadableStream<Uint8Array> {
+/** `left` is called when the stream was cancelled: then the queue may have another. */
+export function readableOver(queue: FrameDuplex, left: () => void): ReadableStream<Uint8Array> {
   const frames = queue[Symbol.asyncIterator]();
   return new ReadableStream<Uint8Array>(
     {
@@ -48,6 +52,7 @@ export function readableOver(queue: FrameDuplex): ReadableStream<Uint8Array> {
         else controller.enqueue(value);
       },
       async cancel() {
+        left();
         await frames.return?.();
       },
     },
@@ -55,8 +60,9 @@ export function readableOver(queue: FrameDuplex): ReadableStream<Uint8Array> {
   );
 }
 
-export const writableOver = (queue: FrameDuplex): WritableStream<Uint8Array> =>
-  new WritableStream<Uint8Array>({ write: (frame) => writeWhenPossible(queue, frame) });
+/** `left` is called when the stream was closed or aborted: then the queue may have another. */
+export const writableOver = (queue: FrameDuplex, left: () => void): WritableStream<Uint8Array> =>
+  new WritableStream<Uint8Array>({ write: (frame) => writeWhenPossible(queue, frame), close: left, abort: left });
 
 async function writeWhenPossible(queue: FrameDuplex, frame: Uint8Array): Promise<void> {
   while (queue.write(frame) === 0) await queue.drained();
