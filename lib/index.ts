@@ -1,7 +1,7 @@
 /**
- * netloom: Linux network virtualization. Functions give promises, but for `currentNetns`, `isKind` and those over
- * bytes (checksums, offload), which have nothing to wait for, and `spawn`, which gives Node's ChildProcess.
- * `netloom/sync` has the same functions, synchronous.
+ * netloom: Linux network virtualization. Functions give promises, but for `currentNetns`, `isKind`,
+ * `createMemoryQueues` and those over bytes (checksums, offload), which have nothing to wait for, and `spawn`, which
+ * gives Node's ChildProcess. `netloom/sync` has the same functions, synchronous.
  *
  * @packageDocumentation
  */

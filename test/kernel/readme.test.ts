@@ -19,7 +19,9 @@ const PRINTED = [
   /^\[ 'fulfilled', 'fulfilled', 'rejected' \]$/,
   /^\[ '2: b', '3: a' \]$/,
   /^IPv6, \d+ bytes$/,
+  /^3 answers through JavaScript$/,
   /^3 of 3 answered$/,
+  /^20 bytes came back$/,
   /^EEXIST RTM_NEWLINK v0$/,
 ];
 
