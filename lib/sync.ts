@@ -10,6 +10,7 @@ export {
   ArpView,
   checksum,
   completeChecksum,
+  createMemoryQueues,
   currentNetns,
   DumpInterruptedError,
   EthernetView,

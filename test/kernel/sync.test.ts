@@ -20,6 +20,7 @@ const WITHOUT_FLAVOUR = [
   'UdpView',
   'checksum',
   'completeChecksum',
+  'createMemoryQueues',
   'currentNetns',
   'groCoalesce',
   'gsoSplit',
