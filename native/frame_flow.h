@@ -30,7 +30,11 @@ class FrameFlow {
   [[nodiscard]] uint32_t most() const { return most_ < left_ ? most_ : left_; }
 
   void Met(uint32_t frames, uint64_t now) {
-    most_ = frames < most() ? 1 : 2 * most_ < kFramesPerTurn ? 2 * most_ : kFramesPerTurn;
+    if (frames == most()) {
+      most_ = 2 * most_ < kFramesPerTurn ? 2 * most_ : kFramesPerTurn;
+    } else {
+      most_ = frames > 0 ? frames : 1;
+    }
     if (frames == 0) return;
     left_ -= frames < left_ ? frames : left_;
     last_ = now;
