@@ -12,6 +12,9 @@ namespace netloom {
 
 namespace {
 
+// What those are told who would read a queue that a pump reads.
+constexpr int kReserved = -EALREADY;
+
 // More parts than headers and a payload would be a mistake.
 constexpr uint32_t kMostParts = 16;
 
@@ -113,6 +116,7 @@ napi_value PacketQueue::Read(napi_env env, napi_callback_info info) {
   iovec to;
   PacketQueue& self = Unpack(env, info, arguments);
   if (!Memory(env, arguments[0], &to)) return nullptr;
+  if (self.reserved_) return Number(env, kReserved);
   const ssize_t size = ReadFrame(self.fd_.get(), to.iov_base, to.iov_len);
   if (size >= 0) {
     ++self.counters_.frames_in;
@@ -149,6 +153,7 @@ napi_value PacketQueue::ReadBatch(napi_env env, napi_callback_info info) {
   PacketQueue& self = Unpack(env, info, arguments);
   const FrameSlab* slab = FrameSlab::Of(env, arguments[0]);
   if (slab == nullptr) return nullptr;
+  if (self.reserved_) return Number(env, kReserved);
   return Number(env, ReadFrames(self.fd_.get(), slab->slots(), slab->slots().count, &self.counters_));
 }
 
@@ -195,15 +200,24 @@ int PacketQueue::Ask(int events, bool keep_alive) {
   return poll_->Ask(events, keep_alive);
 }
 
+int PacketQueue::Occupied() const {
+  if (!fd_) return -EBADF;
+  if (reserved_) return kReserved;
+  return readable_.active() || flowing_.active() ? -EBUSY : 0;
+}
+
 Napi::Value PacketQueue::Await(const Napi::CallbackInfo& info, Pending* pending, int event) {
   if (!info[0].IsFunction()) {
     napi_throw_type_error(info.Env(), "ERR_INVALID_ARG_TYPE", "callback must be a function");
     return {};
   }
-  const bool reads = event == UV_READABLE;
-  if (!fd_ || pending->active() || (reads && flowing_.active()))
-    return Napi::Number::New(info.Env(), fd_ ? -EBUSY : -EBADF);
-  const int error = Ask(event, true);
+  int error = -EBADF;
+  if (event == UV_READABLE) {
+    error = Occupied();
+  } else if (fd_) {
+    error = pending->active() ? -EBUSY : 0;
+  }
+  if (error == 0) error = Ask(event, true);
   if (error == 0) pending->Begin(*this, info[0].As<Napi::Function>());
   return Napi::Number::New(info.Env(), error);
 }
@@ -254,9 +268,9 @@ Napi::Value PacketQueue::StartFlow(const Napi::CallbackInfo& info) {
   int spin_us = 0;
   const FrameSlab* slab = FrameSlab::Of(env, info[0]);
   if (slab == nullptr || !Arguments(info).Integer(2, "spin", &spin_us).ok()) return {};
-  if (!fd_ || flowing_.active() || readable_.active()) return Napi::Number::New(env, fd_ ? -EBUSY : -EBADF);
   const bool busy = info[3].ToBoolean();
-  const int error = Ask(UV_READABLE, true);
+  int error = Occupied();
+  if (error == 0) error = Ask(UV_READABLE, true);
   if (error != 0) return Napi::Number::New(env, error);
   keep_alive_ = true;
   flow_ = FrameFlow(static_cast<uint64_t>(spin_us) * 1000, busy);
@@ -343,11 +357,20 @@ void PacketQueue::OnPollGone() {
 }
 
 UniqueFd PacketQueue::TakeFd() {
+  reserved_ = false;
   EndFlow();
   readable_.End(*this);
   writable_.End(*this);
   if (poll_ != nullptr) std::exchange(poll_, nullptr)->Close();
   return std::move(fd_);
+}
+
+// For a pump (true): nothing here reads until it is given back (false).
+Napi::Value PacketQueue::Reserve(const Napi::CallbackInfo& info) {
+  const bool reserve = info[0].ToBoolean();
+  const int error = reserve ? Occupied() : 0;
+  if (error == 0) reserved_ = reserve;
+  return Napi::Number::New(info.Env(), error);
 }
 
 // The descriptor is the caller's from now on.
@@ -384,8 +407,8 @@ Napi::Function PacketQueue::Define(Napi::Env env) {
        InstanceMethod<&PacketQueue::CancelWait>("cancelWait"), InstanceMethod<&PacketQueue::Drain>("drain"),
        InstanceMethod<&PacketQueue::CancelDrain>("cancelDrain"), InstanceMethod<&PacketQueue::StartFlow>("startFlow"),
        InstanceMethod<&PacketQueue::StopFlow>("stopFlow"), InstanceMethod<&PacketQueue::KeepAlive>("keepAlive"),
-       InstanceMethod<&PacketQueue::Release>("release"), InstanceMethod<&PacketQueue::Close>("close"),
-       InstanceMethod<&PacketQueue::CloseAsync>("closeAsync")});
+       InstanceMethod<&PacketQueue::Reserve>("reserve"), InstanceMethod<&PacketQueue::Release>("release"),
+       InstanceMethod<&PacketQueue::Close>("close"), InstanceMethod<&PacketQueue::CloseAsync>("closeAsync")});
 }
 
 void DefinePacketQueue(Napi::Env env, Napi::Object) {

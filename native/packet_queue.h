@@ -51,6 +51,7 @@ class PacketQueue final : public Napi::ObjectWrap<PacketQueue>, private FdObserv
   Napi::Value StartFlow(const Napi::CallbackInfo& info);
   void StopFlow(const Napi::CallbackInfo& info);
   void KeepAlive(const Napi::CallbackInfo& info);
+  Napi::Value Reserve(const Napi::CallbackInfo& info);
   Napi::Value Release(const Napi::CallbackInfo& info);
   void Close(const Napi::CallbackInfo& info);
   Napi::Value CloseAsync(const Napi::CallbackInfo& info);
@@ -69,6 +70,8 @@ class PacketQueue final : public Napi::ObjectWrap<PacketQueue>, private FdObserv
 
   // Begins to wait for `events`: 0 or a negative errno.
   int Ask(int events, bool keep_alive);
+  // Why reading cannot begin now, as a negative errno; 0 if it can.
+  [[nodiscard]] int Occupied() const;
   Napi::Value Await(const Napi::CallbackInfo& info, Pending* pending, int event);
   void Cancel(Pending* pending, int event);
   void Tell(Pending* pending, int status);
@@ -84,6 +87,7 @@ class PacketQueue final : public Napi::ObjectWrap<PacketQueue>, private FdObserv
   UniqueFd TakeFd();
 
   UniqueFd fd_;
+  bool reserved_ = false;   // a pump reads, and nobody else may
   FdPoll* poll_ = nullptr;  // made by the first wait; owns itself
   FrameCounters counters_;
   Pending readable_;

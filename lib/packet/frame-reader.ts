@@ -2,7 +2,7 @@
 import { constants } from 'node:os';
 import type { PacketQueueHandle } from '../native/binding.js';
 import { GoneProbe } from './gone-probe.js';
-import { cannotWait, type QueueDevice, refusal } from './outcome.js';
+import { cannotWait, PUMPED, type QueueDevice, refusal } from './outcome.js';
 
 const { EAGAIN, EBUSY, EMSGSIZE, ENODEV } = constants.errno;
 
@@ -87,6 +87,10 @@ export class FrameReader {
         this.#wait();
         return;
       }
+      if (size === PUMPED) {
+        this.#refuse(size);
+        continue;
+      }
       if (size < 0 || size === SCRATCH_SIZE) {
         this.#fail(size >= 0 ? -EMSGSIZE : size === -EAGAIN ? status : size);
         return;
@@ -105,9 +109,13 @@ export class FrameReader {
   #wait(): void {
     const error = this.#handle.wait(this.#onReadable);
     if (error === 0) this.#probe.start();
-    // Somebody else reads; this loop may try again later.
-    else if (error === -EBUSY) this.#waiters.shift()?.reject(cannotWait(this.#device, error));
+    else if (error === -EBUSY || error === PUMPED) this.#refuse(error);
     else this.#fail(error);
+  }
+
+  // Somebody else reads; this loop may try again later.
+  #refuse(errno: number): void {
+    this.#waiters.shift()?.reject(cannotWait(this.#device, errno));
   }
 
   #leave(reader: object): void {

@@ -2,7 +2,7 @@
 import { constants } from 'node:os';
 import { closedError, systemError } from '../errors.js';
 
-const { EBADF, EBUSY, EFAULT, EINVAL, EIO, ENETDOWN, ENODEV } = constants.errno;
+const { EALREADY, EBADF, EBUSY, EFAULT, EINVAL, EIO, ENETDOWN, ENODEV } = constants.errno;
 /** EBADFD (asm-generic/errno.h), which Node does not list: there is no device behind the descriptor any more. */
 export const EBADFD = 77;
 
@@ -31,6 +31,7 @@ export interface QueueDevice {
 
 /** The error of a read or write that the kernel refused. */
 export function refusal(device: QueueDevice, errno: number, syscall: 'read' | 'write'): Error {
+  if (errno === PUMPED) return pumpedError(device);
   // The descriptor is fine, what it stood for is gone: as for any other call that finds no link. libuv says
   // EBADF for all that epoll reports as an error.
   const told = errno === -EBADF || errno === -EBADFD ? -ENODEV : errno;
@@ -55,7 +56,15 @@ export function cannotWait(device: QueueDevice, errno: number): Error {
   return Object.assign(error, { code: 'ERR_INVALID_STATE' });
 }
 
+function pumpedError({ name }: QueueDevice): Error {
+  const error = systemError(-EBUSY, 'read', `'${name}': its queue is being pumped`);
+  return Object.assign(error, { code: 'ERR_INVALID_STATE' });
+}
+
 export const closedQueue = (device: QueueDevice): Error => closedError(`the queue of "${device.name}"`);
+
+/** What a queue says to those who would read it while a pump does. */
+export const PUMPED = -EALREADY;
 
 /** What the native flow says when its slab was transferred. */
 export const LOST_MEMORY = -EFAULT;

@@ -37,6 +37,24 @@ export const FRAME_SIZES = { 2: { least: 14, most: 65535 + 18 }, 3: { least: 1, 
 /** More parts than headers and a payload would be a mistake. */
 const MOST_PARTS = 16;
 
+/** What moves frames of a queue without JavaScript, and has to end before the queue is closed. */
+export interface RunningPump {
+  stop(): Promise<void>;
+  [Symbol.dispose](): void;
+}
+
+/** @internal What `pump` needs of a queue. */
+export interface QueueParts {
+  readonly handle: PacketQueueHandle;
+  readonly device: QueueDevice;
+  readonly pumps: Set<RunningPump>;
+}
+
+let partsIn: (queue: PacketQueue) => QueueParts;
+
+/** @internal */
+export const partsOf = (queue: PacketQueue): QueueParts => partsIn(queue);
+
 /**
  * One queue of a packet device. What the kernel sends through the link is read here; what is written here,
  * the kernel receives from the link.
@@ -56,12 +74,17 @@ export class PacketQueue implements AsyncIterable<Uint8Array> {
   readonly #least: number;
   readonly #most: number;
   readonly #frames: FrameReader;
+  readonly #pumps = new Set<RunningPump>();
   #batches: BatchReader | undefined;
   #drained: Promise<void> | undefined;
   #stopDraining: (() => void) | undefined;
   #closing: Promise<void> | undefined;
   #readable: ReadableStream<Uint8Array> | undefined;
   #writable: WritableStream<Uint8Array> | undefined;
+
+  static {
+    partsIn = (queue) => ({ handle: queue.#handle, device: queue.#device, pumps: queue.#pumps });
+  }
 
   /** @internal Queues come with a PacketDevice. */
   constructor(handle: PacketQueueHandle, device: QueueDevice) {
@@ -102,7 +125,8 @@ export class PacketQueue implements AsyncIterable<Uint8Array> {
    * frames.
    *
    * @returns how many: they are in the first slots. 0 if there is none.
-   * @throws ENODEV if the link was deleted (a MACVTAP does not tell), ERR_INVALID_STATE once the queue is closed.
+   * @throws ENODEV if the link was deleted (a MACVTAP does not tell), ERR_INVALID_STATE once the queue is closed,
+   *   and while a pump reads it.
    */
   readBatch(slab: FrameSlab): number {
     const count = this.#handle.readBatch(checkSlab(slab, 'readBatch'));
@@ -240,6 +264,7 @@ export class PacketQueue implements AsyncIterable<Uint8Array> {
    * @throws ERR_INVALID_STATE once the queue is closed.
    */
   release(): number {
+    this.#joinPumps();
     const fd = this.#handle.release();
     if (fd < 0) throw nameCall(closedQueue(this.#device), 'release');
     this.#closing ??= Promise.resolve();
@@ -248,17 +273,19 @@ export class PacketQueue implements AsyncIterable<Uint8Array> {
   }
 
   /**
-   * Ends pending reads and gives the descriptor back. Idempotent. The link goes with the last queue of its
+   * Ends pending reads and pumps, and gives the descriptor back. Idempotent. The link goes with the last queue of its
    * device, unless it is persistent; it is gone when the promise resolves.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#handle.closeAsync();
+    // A pump has a duplicate of the descriptor, which keeps the link alive as well.
+    this.#closing ??= this.#closeWith([...this.#pumps]);
     this.#end();
     return this.#closing;
   }
 
   /** The same on the calling thread, where the kernel takes some 15 ms for it. */
   [Symbol.dispose](): void {
+    this.#joinPumps();
     this.#handle.close();
     this.#closing ??= Promise.resolve();
     this.#end();
@@ -266,6 +293,14 @@ export class PacketQueue implements AsyncIterable<Uint8Array> {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #joinPumps(): void {
+    for (const pump of this.#pumps) pump[Symbol.dispose]();
+  }
+
+  async #closeWith(pumps: readonly RunningPump[]): Promise<void> {
+    await Promise.all([this.#handle.closeAsync(), ...pumps.map((pump) => pump.stop())]);
   }
 
   #end(): void {

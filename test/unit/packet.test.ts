@@ -58,6 +58,7 @@ const unused = {
   startFlow: unexpected,
   stopFlow: unexpected,
   keepAlive: unexpected,
+  reserve: unexpected,
   release: unexpected,
 };
 
