@@ -2,6 +2,10 @@
  * netloom: Linux network virtualization. Functions give promises, but for `currentNetns`, `isKind`,
  * `createMemoryQueues` and those over bytes (checksums, offload), which have nothing to wait for, and `spawn`, which
  * gives Node's ChildProcess. `netloom/sync` has the same functions, synchronous.
+ * netloom: Linux network virtualization. Functions give promises, but for `currentNetns`, `isKind` and those over
+ * bytes (checksums, offload), which have nothing to wait for, `spawn`, which gives Node's ChildProcess, and `pump`,
+ * which gives what runs from then on.
+ * `netloom/sync` has the same functions, synchronous.
  *
  * @packageDocumentation
  */
@@ -12,6 +16,7 @@ export { BatchReader } from './packet/batch-reader.js';
 export { PacketDevice } from './packet/device.js';
 export { openMacvtap } from './packet/macvtap.js';
 export { createMemoryQueues } from './packet/memory.js';
+export { Pump, pump } from './packet/pump.js';
 export { PacketQueue } from './packet/queue.js';
 export { checksum, completeChecksum, groCoalesce, gsoSplit } from './packet/segmentation.js';
 export { FrameSlab } from './packet/slab.js';

@@ -11,6 +11,7 @@ export type { BpfInstruction } from './packet/filters.js';
 export type { OpenMacvtapOptions } from './packet/macvtap.js';
 export type { MemoryQueueOptions } from './packet/memory.js';
 export type { Offload, OffloadOptions, VnetOptions } from './packet/offload-option.js';
+export type { PumpCounters, PumpOptions, PumpSide, PumpStats } from './packet/pump.js';
 export type { QueueStats } from './packet/queue.js';
 export type { CompleteChecksumOptions, SegmentationOptions } from './packet/segmentation.js';
 export type { FrameSlabOptions } from './packet/slab.js';

@@ -13,6 +13,7 @@
 #include "offload.h"
 #include "packet_queue.h"
 #include "ping_socket.h"
+#include "pump.h"
 #include "sysctl.h"
 #include "tun.h"
 #include "tun_control.h"
@@ -32,6 +33,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
            netloom::DefineFrameSlab,
            netloom::DefineOffload,
            netloom::DefinePacketQueue,
+           netloom::DefinePump,
            netloom::DefineTun,
            netloom::DefineTunControl,
            netloom::DefineMacvtap,

@@ -137,10 +137,27 @@ export interface PacketQueueHandle extends Handle {
   stopFlow(): void;
   /** Whether the flow keeps the process alive: yes, until this says otherwise. */
   keepAlive(keep: boolean): void;
+  /**
+   * For a pump: nothing else reads until it is given back (false), but gets -EALREADY. 0, or a negative errno: EBUSY
+   * while somebody reads, EALREADY while another pump does.
+   */
+  reserve(reserve: boolean): number;
   /** Gives the descriptor away, as if it were closed. -1 if it is. */
   release(): number;
   /** Closes on a native thread, because closing waits for an RCU grace period. */
   closeAsync(): Promise<void>;
+}
+
+/** Frames that move between two descriptors on a native thread. Lives until it has ended. */
+export interface PumpHandle {
+  /** Frames, bytes, frames dropped, frames filtered, from a to b; then the same from b to a. */
+  stats(into: Float64Array): void;
+  /** Begins the end, which `ended` tells, and which keeps the process alive. Idempotent. */
+  stop(): void;
+  /** Stops it, and waits for the thread; `ended` is not called any more. Idempotent. */
+  join(): void;
+  /** Whether it keeps the process alive: yes, until this says otherwise. */
+  keepAlive(keep: boolean): void;
 }
 
 /** How frames come with their work left to do. */
@@ -258,6 +275,21 @@ export interface NativeBinding {
   gsoSplit(packet: Uint8Array, out: FrameSlabHandle, layer: number, headerSize: number): number;
   groCoalesce(input: FrameSlabHandle, count: number, out: FrameSlabHandle, layer: number, headerSize: number): number;
 
+  /**
+   * Moves frames from `a` to `b`, and back unless `oneWay`, through duplicates of both. `filter`: classic BPF (struct
+   * sock_filter) that sees what stands behind the first `headerSize` bytes; empty: everything passes. `ended` is told 0
+   * once it was stopped, or the negative errno of what ended it, on which side (0, 1), and whether by writing.
+   */
+  startPump(
+    a: number,
+    b: number,
+    oneWay: boolean,
+    headerSize: number,
+    filter: Uint8Array,
+    ended: (errno: number, side: number, writing: boolean) => void,
+  ): PumpHandle;
+  /** What a program (struct sock_filter) returns for a frame. */
+  runBpf(program: Uint8Array, frame: Uint8Array): number;
   /** Opens /dev/net/tun in a namespace and makes, or finds, the device `name` (TUNSETIFF). */
   openTun(netns: number, name: string, options: TunOptions): OpenedTun;
   openTunAsync(netns: number, name: string, options: TunOptions): Promise<OpenedTun>;

@@ -36,6 +36,11 @@ const OUTPUT: Record<string, string[]> = {
     'web (02:00:00:00:00:01) to 10.0.0.2: 2 of 2 answered',
     'db (02:00:00:00:00:02) to 10.0.0.1: 2 of 2 answered',
   ],
+  relay: [
+    '3 of 3 answered',
+    'left to right: 4 frames, 336 bytes; 1 did not pass',
+    'right to left: 4 frames, 336 bytes; 0 did not pass',
+  ],
   'tap-bridge': ['10.0.0.2 is at 02:00:00:00:00:02'],
   'tap-responder': [
     'ARP: who has 10.0.0.42? tell 10.0.0.1',

@@ -1,0 +1,164 @@
+#include "pump.h"
+
+#include <fcntl.h>
+
+#include <cstring>
+#include <utility>
+
+#include "arguments.h"
+#include "bpf_filter.h"
+#include "environment.h"
+#include "loop_callback.h"
+
+namespace netloom {
+
+namespace {
+
+// The bytes of struct sock_filter, one behind the other.
+BpfFilter FilterFrom(const Bytes& bytes) {
+  const size_t count = bytes.size / sizeof(sock_filter);
+  auto program = std::make_unique<sock_filter[]>(count);
+  std::memcpy(program.get(), bytes.data, count * sizeof(sock_filter));
+  return {std::move(program), count};
+}
+
+// A duplicate: the queue may be closed while the pump works.
+Result<UniqueFd> Duplicate(int fd) {
+  UniqueFd duplicate(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+  if (!duplicate) return SystemError::Last("fcntl");
+  return duplicate;
+}
+
+// What a program makes of a frame, for its tests.
+Napi::Value RunBpf(const Napi::CallbackInfo& info) {
+  Bytes program;
+  Bytes frame;
+  if (!Arguments(info).Memory(0, "program", &program).Memory(1, "frame", &frame).ok()) return {};
+  return Napi::Number::New(info.Env(), FilterFrom(program).Run(frame.data, frame.size));
+}
+
+}  // namespace
+
+Napi::Value Pump::Begin(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Arguments arguments(info);
+  int a = -1;
+  int b = -1;
+  int header_size = 0;
+  Bytes filter;
+  if (!arguments.Integer(0, "a", &a)
+           .Integer(1, "b", &b)
+           .Integer(3, "headerSize", &header_size)
+           .Memory(4, "filter", &filter)
+           .ok())
+    return {};
+  auto from = Duplicate(a);
+  auto to = Duplicate(b);
+  if (!from || !to) {
+    (from ? to : from).error().Throw(env);
+    return {};
+  }
+  PumpOptions options{info[2].ToBoolean(), static_cast<size_t>(header_size), FilterFrom(filter)};
+  auto frames = std::make_unique<FramePump>(std::move(*from), std::move(*to), std::move(options));
+  const Napi::Value value = Environment::Of(env).NewInstance<Pump>(env, std::move(frames));
+  // A terminating Worker has made nothing.
+  void* pump = nullptr;
+  if (value.IsEmpty() || napi_unwrap(env, value, &pump) != napi_ok) return {};
+  const Status started = static_cast<Pump*>(pump)->Start(info[5].As<Napi::Function>());
+  if (!started) {
+    started.error().Throw(env);
+    return {};
+  }
+  return value;
+}
+
+Pump::Pump(const Napi::CallbackInfo& info) : ObjectWrap(info) {
+  if (!info[0].IsExternal()) {
+    napi_throw_type_error(info.Env(), "ERR_ILLEGAL_CONSTRUCTOR", "Illegal constructor");
+    return;
+  }
+  if (IsEmpty()) return;
+  frames_ = std::move(*info[0].As<Napi::External<std::unique_ptr<FramePump>>>().Data());
+}
+
+Status Pump::Start(const Napi::Function& ended) {
+  auto signal = LoopSignal::Create(Env(), this);
+  if (!signal) return signal.error();
+  signal_ = *signal;
+  const Status started = frames_->Start([](void* data) { static_cast<LoopSignal*>(data)->Send(); }, signal_);
+  if (!started) {
+    std::exchange(signal_, nullptr)->Close();
+    return started.error();
+  }
+  ended_ = Napi::Persistent(ended);
+  Ref();
+  return Done{};
+}
+
+// Into a Float64Array of eight: exact up to 2^53.
+void Pump::Stats(const Napi::CallbackInfo& info) {
+  auto out = info[0].As<Napi::Float64Array>();
+  size_t i = 0;
+  for (const int direction : {0, 1}) {
+    const PumpCounters& counters = frames_->counters(direction);
+    for (const auto* counter : {&counters.frames, &counters.bytes, &counters.dropped, &counters.filtered}) {
+      if (i < out.ElementLength()) out[i++] = static_cast<double>(counter->load(std::memory_order_relaxed));
+    }
+  }
+}
+
+// Somebody waits for the end from now on.
+void Pump::Stop(const Napi::CallbackInfo&) {
+  if (signal_ == nullptr) return;
+  signal_->KeepAlive(true);
+  frames_->Stop();
+}
+
+void Pump::Join(const Napi::CallbackInfo&) {
+  if (signal_ != nullptr) Finish();
+}
+
+void Pump::KeepAlive(const Napi::CallbackInfo& info) {
+  if (signal_ != nullptr) signal_->KeepAlive(info[0].ToBoolean());
+}
+
+void Pump::OnSignal() {
+  const Napi::Env env = Env();
+  const Napi::HandleScope scope(env);
+  // Keeps the object over a callback that lets go of it.
+  const Napi::Object self = Value();
+  const Napi::Function ended = ended_.Value();
+  Finish();
+  const auto& [error, side, writing] = frames_->end();
+  napi_value arguments[3] = {};
+  napi_create_int32(env, -error, &arguments[0]);
+  napi_create_int32(env, side, &arguments[1]);
+  napi_get_boolean(env, writing, &arguments[2]);
+  CallFromLoop(env, self, ended, 3, arguments);
+}
+
+void Pump::OnSignalGone() {
+  signal_ = nullptr;
+  frames_->Join();
+}
+
+void Pump::Finish() {
+  frames_->Join();
+  std::exchange(signal_, nullptr)->Close();
+  ended_.Reset();
+  Unref();
+}
+
+Napi::Function Pump::Define(Napi::Env env) {
+  return DefineClass(env, "Pump",
+                     {InstanceMethod<&Pump::Stats>("stats"), InstanceMethod<&Pump::Stop>("stop"),
+                      InstanceMethod<&Pump::Join>("join"), InstanceMethod<&Pump::KeepAlive>("keepAlive")});
+}
+
+void DefinePump(Napi::Env env, Napi::Object exports) {
+  Environment::Of(env).KeepConstructor<Pump>(Pump::Define(env));
+  exports.Set("startPump", Napi::Function::New(env, Pump::Begin, "startPump"));
+  exports.Set("runBpf", Napi::Function::New(env, RunBpf, "runBpf"));
+}
+
+}  // namespace netloom
