@@ -149,6 +149,11 @@ export class MemoryQueueHandle implements PacketQueueHandle {
     this.#flow?.keepAlive(keep);
   }
 
+  /** A pump moves frames between descriptors. */
+  reserve(_reserve: boolean): number {
+    return this.#closed ? -EBADF : -EOPNOTSUPP;
+  }
+
   release(): number {
     if (this.#closed) return -1;
     throw systemError(-EOPNOTSUPP, 'release', "'memory': a queue in memory has no descriptor");

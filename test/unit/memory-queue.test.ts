@@ -1,7 +1,7 @@
 /** Queues in memory: what they share with those of a device is in test/packet-conformance.ts. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { createMemoryQueues, FrameSlab, type MemoryQueueOptions, PacketQueue } from 'netloom';
+import { createMemoryQueues, FrameSlab, type MemoryQueueOptions, PacketQueue, pump } from 'netloom';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { frameCheck, MemoryQueueHandle } from '../../lib/packet/memory-handle.js';
 import { behavesAsQueues, type Cable, numbered, numberOf } from '../packet-conformance.ts';
@@ -57,6 +57,15 @@ test('there is no descriptor to give away, and asking for it closes nothing', ()
   expect(handle.closed).toBe(false);
   handle.close();
   expect(handle.release()).toBe(-1);
+});
+
+test('a pump, which moves frames between descriptors, refuses it and leaves it as it was', async () => {
+  const [a, b] = createMemoryQueues();
+  expect(() => pump(a, b)).toThrow(/pump: EOPNOTSUPP: .*'memory'/);
+  a.write(frame(1));
+  expect((await b[Symbol.asyncIterator]().next()).done).toBe(false);
+  await b.close();
+  expect(() => pump(b, a)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_STATE' }));
 });
 
 test('where as many frames wait as there is room for, write takes none until the other end reads', async () => {
