@@ -1,11 +1,7 @@
 /**
- * netloom: Linux network virtualization. Functions give promises, but for `currentNetns`, `isKind`,
- * `createMemoryQueues` and those over bytes (checksums, offload), which have nothing to wait for, and `spawn`, which
- * gives Node's ChildProcess. `netloom/sync` has the same functions, synchronous.
- * netloom: Linux network virtualization. Functions give promises, but for `currentNetns`, `isKind` and those over
- * bytes (checksums, offload), which have nothing to wait for, `spawn`, which gives Node's ChildProcess, and `pump`,
- * which gives what runs from then on.
- * `netloom/sync` has the same functions, synchronous.
+ * netloom: Linux network virtualization. Functions give promises, but for those that have nothing to wait for
+ * (`currentNetns`, `isKind`, `createMemoryQueues`, and those over bytes: checksums, offload) and those that give what
+ * runs from then on: `spawn`, `pump` and `watch`. `netloom/sync` has the same functions, synchronous.
  *
  * @packageDocumentation
  */
