@@ -44,7 +44,7 @@ const forward = {
   n: 1000,
   quick: 500,
   rounds: 7,
-  references: { event: 'epoll', busy: 'busy', worker: 'busy' },
+  references: { event: 'epoll', pump: 'epoll', busy: 'busy', worker: 'busy' },
 };
 
 /** @type {Row[]} */
@@ -71,12 +71,23 @@ export const packetRows = [
     title: 'one TCP stream from TUN to TUN',
     ...forward,
     figure: 'throughput',
+    targets: [{ flavours: ['pump'], shareOfC: 0.98 }],
+  }),
+  row('tcp-offload', {
+    title: 'the same with offload: super-packets',
+    ...forward,
+    figure: 'throughput',
+    targets: [
+      { flavours: ['event'], shareOfC: 0.95 },
+      { flavours: ['pump'], shareOfC: 0.98 },
+    ],
   }),
   row('udp', {
     title: 'a flood of packets of 64 bytes from TUN to TUN, that arrived',
     ...forward,
     of: 'packet',
     figure: 'rate',
+    targets: [{ flavours: ['pump'], shareOfC: 0.98 }],
   }),
   row('queues', {
     title: 'packets of 64 bytes written by one thread, and by two to a queue each',

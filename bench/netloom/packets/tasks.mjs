@@ -19,7 +19,7 @@ const tasks = {
   },
 
   async forward() {
-    const [a, b] = await openSides();
+    const [a, b] = await openSides(workerData.offload);
     const slab = new FrameSlab({ frameSize: 65536 + 64 });
     parentPort?.postMessage('ready');
     for (;;) {
