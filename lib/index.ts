@@ -49,6 +49,7 @@ export {
 export { addRoute, deleteRoute, replaceRoute } from './rtnetlink/route/calls.js';
 export { getRoute, listRoutes } from './rtnetlink/route/find.js';
 export { waitFor } from './rtnetlink/watch/wait-for.js';
+export { NetworkWatcher, watch } from './rtnetlink/watch/watch.js';
 export { spawn } from './spawn/spawn.js';
 export { getSysctl, setSysctl } from './sysctl.js';
 export type * from './types.js';

@@ -56,5 +56,7 @@ export type {
 export type { Route, RouteNexthop } from './rtnetlink/route/route.js';
 export type { Encapsulation, Nexthop, RouteFlag, RouteSpec, WeightedNexthop } from './rtnetlink/route/spec.js';
 export type { Scope } from './rtnetlink/scope.js';
+export type { ChangeOf, NetworkEvent, NetworkSnapshot, Watched } from './rtnetlink/watch/events.js';
 export type { WaitCondition, WaitForOptions, WaitResult } from './rtnetlink/watch/wait-for.js';
+export type { WatchOptions, WatchSelection } from './rtnetlink/watch/watch.js';
 export type { NetnsSpawnOptions, SpawnedProcess } from './spawn/spawn.js';
