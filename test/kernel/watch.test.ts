@@ -237,7 +237,7 @@ describeKernel('watch', () => {
       await expect(closed.ready).rejects.toMatchObject({ code: 'ERR_INVALID_STATE' });
 
       for await (const event of watch({ links: true }, { netns, initial: true })) {
-        expect(event.new?.name).toBe('lo');
+        expect(event).toMatchObject({ change: 'added', new: { name: 'lo' } });
         break;
       }
 
