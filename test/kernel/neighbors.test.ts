@@ -166,6 +166,9 @@ describeKernel('neighbours', () => {
   });
 });
 
+/** A kernel with VLANs keeps an entry for each of a port's VLANs too. */
+const distinct = (rows: unknown[]): unknown[] => [...new Map(rows.map((row) => [JSON.stringify(row), row])).values()];
+
 describeKernel('forwarding databases', () => {
   expectNoLeaks(() => listLinks());
 
@@ -221,7 +224,7 @@ describeKernel('forwarding databases', () => {
     const ours = async (): Promise<FdbEntry[]> =>
       (await listFdbEntries({ netns })).filter(({ mac }) => /^02:00:00:00:00:0[5678]$/.test(mac));
     const places = (entries: FdbEntry[]): unknown[] =>
-      entries.map(({ mac, link, self, master, dst }) => [mac, link, self, master, dst]).sort();
+      distinct(entries.map(({ mac, link, self, master, dst }) => [mac, link, self, master, dst])).sort();
     const expected = [
       ['02:00:00:00:00:05', b.index, false, true, undefined],
       ['02:00:00:00:00:06', b.index, true, false, undefined],

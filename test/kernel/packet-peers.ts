@@ -13,6 +13,7 @@ import { IcmpView } from '../../lib/packet/views/icmp.js';
 import { Ipv4View } from '../../lib/packet/views/ipv4.js';
 import { Ipv6View } from '../../lib/packet/views/ipv6.js';
 import { UdpView } from '../../lib/packet/views/udp.js';
+import { SLOWNESS } from './slowness.ts';
 
 const run = promisify(execFile);
 
@@ -60,7 +61,7 @@ export function program(source: string, timeout = 20_000): ReturnType<typeof run
   const prelude = `const dist = ${JSON.stringify(DIST.href)};`;
   return run(process.execPath, ['--input-type=module', '-e', prelude + source], {
     cwd: fileURLToPath(new URL('../..', import.meta.url)),
-    timeout,
+    timeout: timeout * SLOWNESS,
   });
 }
 
