@@ -19,24 +19,30 @@ ssize_t BytesOrErrno(Call call) {
 
 }  // namespace
 
-ssize_t ReadFrame(int fd, void* to, size_t room) {
+ssize_t ReadFrame(int fd, void* to, size_t room, SocketFrames* socket) {
+  if (socket != nullptr) return socket->Read(fd, static_cast<uint8_t*>(to), room);
   return BytesOrErrno([=] { return ::read(fd, to, room); });
 }
 
-ssize_t WriteFrame(int fd, const void* frame, size_t size) {
+ssize_t WriteFrame(int fd, const void* frame, size_t size, SocketFrames* socket) {
+  if (socket != nullptr) {
+    const iovec part{const_cast<void*>(frame), size};
+    return socket->Write(fd, &part, 1);
+  }
   return BytesOrErrno([=] { return ::write(fd, frame, size); });
 }
 
-ssize_t WriteFrame(int fd, const iovec* parts, int count) {
+ssize_t WriteFrame(int fd, const iovec* parts, int count, SocketFrames* socket) {
+  if (socket != nullptr) return socket->Write(fd, parts, count);
   return BytesOrErrno([=] { return ::writev(fd, parts, count); });
 }
 
-int ReadFrames(int fd, const Slots& slots, uint32_t most, FrameCounters* counters) {
+int ReadFrames(int fd, const Slots& slots, uint32_t most, FrameCounters* counters, SocketFrames* socket) {
   most = std::min(most, slots.count);
   uint32_t count = 0;
   uint32_t cut = 0;
   while (count + cut < most) {
-    const ssize_t size = ReadFrame(fd, slots.at(count), slots.frame_size + 1);
+    const ssize_t size = ReadFrame(fd, slots.at(count), slots.frame_size + 1, socket);
     if (size == -EAGAIN) break;
     if (size < 0) {
       if (count == 0) return static_cast<int>(size);
@@ -55,13 +61,14 @@ int ReadFrames(int fd, const Slots& slots, uint32_t most, FrameCounters* counter
   return static_cast<int>(count);
 }
 
-int WriteFrames(int fd, const Slots& slots, uint32_t first, uint32_t count, FrameCounters* counters) {
+int WriteFrames(int fd, const Slots& slots, uint32_t first, uint32_t count, FrameCounters* counters,
+                SocketFrames* socket) {
   uint32_t written = 0;
   for (; written < count; ++written) {
     const uint32_t slot = first + written;
-    const ssize_t size = WriteFrame(fd, slots.at(slot), std::min(slots.lengths[slot], slots.frame_size));
+    const ssize_t size = WriteFrame(fd, slots.at(slot), std::min(slots.lengths[slot], slots.frame_size), socket);
     if (size < 0) {
-      if (written == 0 && size != -EAGAIN) {
+      if (written == 0 && size != -EAGAIN && size != -ENOBUFS) {
         ++counters->dropped;
         return static_cast<int>(size);
       }

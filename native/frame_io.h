@@ -1,5 +1,6 @@
-// Frames through a descriptor where each read(2) and write(2) is one whole frame: TUN, TAP, MACVTAP, packet sockets.
-// Nothing here allocates, waits or calls JavaScript.
+// Frames through a descriptor where each read(2) and write(2) is one whole frame: TUN, TAP, MACVTAP. Where `socket` is
+// not null, the descriptor is a packet socket, and `socket` knows what a frame is. Nothing here waits or calls
+// JavaScript, or allocates, but for the memory of a super-packet that a packet socket splits.
 //
 // Lifetime: none; plain functions on a descriptor that is nonblocking. Threads: any.
 #pragma once
@@ -9,7 +10,8 @@
 
 #include <cstdint>
 
-#include "frame_slab.h"
+#include "slots.h"
+#include "socket_frames.h"
 
 namespace netloom {
 
@@ -23,16 +25,17 @@ struct FrameCounters {
 };
 
 // Bytes, or a negative errno.
-ssize_t ReadFrame(int fd, void* to, size_t room);
-ssize_t WriteFrame(int fd, const void* frame, size_t size);
-ssize_t WriteFrame(int fd, const iovec* parts, int count);
+ssize_t ReadFrame(int fd, void* to, size_t room, SocketFrames* socket = nullptr);
+ssize_t WriteFrame(int fd, const void* frame, size_t size, SocketFrames* socket = nullptr);
+ssize_t WriteFrame(int fd, const iovec* parts, int count, SocketFrames* socket = nullptr);
 
 // As many frames as there are, up to `most`, into the first slots. Their count; a negative errno if there is no frame
 // and reading failed otherwise than by EAGAIN.
-int ReadFrames(int fd, const Slots& slots, uint32_t most, FrameCounters* counters);
+int ReadFrames(int fd, const Slots& slots, uint32_t most, FrameCounters* counters, SocketFrames* socket = nullptr);
 
 // The frames in `count` slots from `first` on, until the kernel takes no more. How many it took; a negative errno if
 // it refused the first of them otherwise than by EAGAIN.
-int WriteFrames(int fd, const Slots& slots, uint32_t first, uint32_t count, FrameCounters* counters);
+int WriteFrames(int fd, const Slots& slots, uint32_t first, uint32_t count, FrameCounters* counters,
+                SocketFrames* socket = nullptr);
 
 }  // namespace netloom

@@ -1,5 +1,6 @@
 #include "packet_queue.h"
 
+#include <cerrno>
 #include <iterator>
 #include <utility>
 
@@ -63,8 +64,8 @@ uint32_t Unsigned(napi_env env, napi_value value) {
 
 }  // namespace
 
-Napi::Value PacketQueue::New(Napi::Env env, UniqueFd fd) {
-  return Environment::Of(env).NewInstance<PacketQueue>(env, std::move(fd));
+Napi::Value PacketQueue::New(Napi::Env env, UniqueFd fd, std::unique_ptr<SocketFrames> socket) {
+  return Environment::Of(env).NewInstance<PacketQueue>(env, Opened{std::move(fd), std::move(socket)});
 }
 
 PacketQueue::PacketQueue(const Napi::CallbackInfo& info) : ObjectWrap(info) {
@@ -74,7 +75,9 @@ PacketQueue::PacketQueue(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   }
   // A terminating Worker wraps nothing more, and nobody would ever delete this object: the caller keeps what it has.
   if (IsEmpty()) return;
-  fd_ = std::move(*info[0].As<Napi::External<UniqueFd>>().Data());
+  Opened& opened = *info[0].As<Napi::External<Opened>>().Data();
+  fd_ = std::move(opened.fd);
+  socket_ = std::move(opened.socket);
   DefineHotCalls(info.Env(), info.This());
 }
 
@@ -103,10 +106,17 @@ Napi::Value PacketQueue::Fd(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), fd_.get());
 }
 
-// Into a Float64Array of six: exact up to 2^53.
+// Into a Float64Array of seven: exact up to 2^53.
 void PacketQueue::Stats(const Napi::CallbackInfo& info) {
-  const uint64_t values[] = {counters_.frames_in, counters_.bytes_in, counters_.frames_out,
-                             counters_.bytes_out, counters_.dropped,  counters_.truncated};
+  const uint64_t lost = socket_ ? socket_->lost() : 0;
+  const uint64_t overruns = socket_ ? socket_->Overruns(fd_.get()) : 0;
+  const uint64_t values[] = {counters_.frames_in,
+                             counters_.bytes_in,
+                             counters_.frames_out,
+                             counters_.bytes_out,
+                             counters_.dropped,
+                             counters_.truncated + lost,
+                             overruns};
   auto out = info[0].As<Napi::Float64Array>();
   for (size_t i = 0; i < std::size(values) && i < out.ElementLength(); ++i) out[i] = static_cast<double>(values[i]);
 }
@@ -117,7 +127,7 @@ napi_value PacketQueue::Read(napi_env env, napi_callback_info info) {
   PacketQueue& self = Unpack(env, info, arguments);
   if (!Memory(env, arguments[0], &to)) return nullptr;
   if (self.reserved_) return Number(env, kReserved);
-  const ssize_t size = ReadFrame(self.fd_.get(), to.iov_base, to.iov_len);
+  const ssize_t size = ReadFrame(self.fd_.get(), to.iov_base, to.iov_len, self.socket_.get());
   if (size >= 0) {
     ++self.counters_.frames_in;
     self.counters_.bytes_in += size;
@@ -130,7 +140,7 @@ napi_value PacketQueue::Write(napi_env env, napi_callback_info info) {
   iovec frame;
   PacketQueue& self = Unpack(env, info, arguments);
   if (!Memory(env, arguments[0], &frame)) return nullptr;
-  return Number(env, self.Count(WriteFrame(self.fd_.get(), frame.iov_base, frame.iov_len)));
+  return Number(env, self.Count(WriteFrame(self.fd_.get(), frame.iov_base, frame.iov_len, self.socket_.get())));
 }
 
 napi_value PacketQueue::WriteParts(napi_env env, napi_callback_info info) {
@@ -145,7 +155,7 @@ napi_value PacketQueue::WriteParts(napi_env env, napi_callback_info info) {
     napi_get_element(env, arguments[0], i, &part);
     if (!Memory(env, part, &parts[i])) return nullptr;
   }
-  return Number(env, self.Count(WriteFrame(self.fd_.get(), parts, static_cast<int>(count))));
+  return Number(env, self.Count(WriteFrame(self.fd_.get(), parts, static_cast<int>(count), self.socket_.get())));
 }
 
 napi_value PacketQueue::ReadBatch(napi_env env, napi_callback_info info) {
@@ -154,7 +164,8 @@ napi_value PacketQueue::ReadBatch(napi_env env, napi_callback_info info) {
   const FrameSlab* slab = FrameSlab::Of(env, arguments[0]);
   if (slab == nullptr) return nullptr;
   if (self.reserved_) return Number(env, kReserved);
-  return Number(env, ReadFrames(self.fd_.get(), slab->slots(), slab->slots().count, &self.counters_));
+  return Number(env,
+                ReadFrames(self.fd_.get(), slab->slots(), slab->slots().count, &self.counters_, self.socket_.get()));
 }
 
 napi_value PacketQueue::WriteBatch(napi_env env, napi_callback_info info) {
@@ -165,7 +176,7 @@ napi_value PacketQueue::WriteBatch(napi_env env, napi_callback_info info) {
   const uint32_t first = Unsigned(env, arguments[1]);
   const uint32_t count = Unsigned(env, arguments[2]);
   if (first > slab->slots().count || count > slab->slots().count - first) return Number(env, -EINVAL);
-  return Number(env, WriteFrames(self.fd_.get(), slab->slots(), first, count, &self.counters_));
+  return Number(env, WriteFrames(self.fd_.get(), slab->slots(), first, count, &self.counters_, self.socket_.get()));
 }
 
 ssize_t PacketQueue::Count(ssize_t written) {
@@ -175,7 +186,8 @@ ssize_t PacketQueue::Count(ssize_t written) {
   } else if (fd_) {
     ++counters_.dropped;
   }
-  return written;
+  // To whoever writes, both are no room.
+  return written == -ENOBUFS ? -EAGAIN : written;
 }
 
 void PacketQueue::Pending::Begin(PacketQueue& queue, const Napi::Function& callback) {
@@ -219,11 +231,18 @@ Napi::Value PacketQueue::Await(const Napi::CallbackInfo& info, Pending* pending,
   }
   if (error == 0) error = Ask(event, true);
   if (error == 0) pending->Begin(*this, info[0].As<Napi::Function>());
+  if (error == 0 && event == UV_READABLE && HasMore()) {
+    spinning_ = true;
+    poll_->Spin(true);
+  }
   return Napi::Number::New(info.Env(), error);
 }
 
 void PacketQueue::Cancel(Pending* pending, int event) {
-  if (pending->active() && poll_ != nullptr) poll_->Forget(event);
+  if (pending->active() && poll_ != nullptr) {
+    poll_->Forget(event);
+    if (pending == &readable_) StopSpinning();
+  }
   pending->End(*this);
 }
 
@@ -247,11 +266,14 @@ void PacketQueue::OnEvents(int status, int events) {
   const Napi::HandleScope scope(Env());
   // Keeps the object over callbacks that let go of it.
   [[maybe_unused]] const Napi::Object self = Value();
+  // A packet socket whose link went down goes on.
+  if (status != 0 && socket_) status = socket_->TakeError(fd_.get());
   if ((events & UV_WRITABLE) != 0) Tell(&writable_, status);
   if ((events & UV_READABLE) == 0) return;
   if (flowing_.active()) {
     RunFlow(status);
   } else {
+    StopSpinning();
     Tell(&readable_, status);
   }
 }
@@ -276,7 +298,7 @@ Napi::Value PacketQueue::StartFlow(const Napi::CallbackInfo& info) {
   flow_ = FrameFlow(static_cast<uint64_t>(spin_us) * 1000, busy);
   slab_ = slab;
   flowing_.Begin(*this, info[1].As<Napi::Function>());
-  SpinOrWait(busy);
+  SpinOrWait(busy || HasMore());
   return Napi::Number::New(env, 0);
 }
 
@@ -287,9 +309,8 @@ void PacketQueue::StopFlow(const Napi::CallbackInfo&) {
 Napi::Function PacketQueue::EndFlow() {
   if (flowing_.active() && poll_ != nullptr) {
     poll_->Forget(UV_READABLE);
-    poll_->Spin(false);
+    StopSpinning();
   }
-  spinning_ = false;
   ++flow_number_;
   return flowing_.End(*this);
 }
@@ -308,7 +329,14 @@ void PacketQueue::OnTurn() {
   const Napi::HandleScope scope(Env());
   // Keeps the object over a callback that lets go of it.
   [[maybe_unused]] const Napi::Object self = Value();
-  RunFlow(0);
+  if (flowing_.active()) {
+    RunFlow(0);
+    return;
+  }
+  // Somebody waits for frames that are here.
+  poll_->Forget(UV_READABLE);
+  StopSpinning();
+  Tell(&readable_, 0);
 }
 
 // Reads, and tells what it read, until it is time to let the event loop go on.
@@ -323,14 +351,15 @@ void PacketQueue::RunFlow(int status) {
     if (count != 0 && (!TellFlow(count) || number != flow_number_)) return;
     if (spins) now = uv_hrtime();
     flow_.Met(static_cast<uint32_t>(count), now);
-  } while (spins && flow_.Lingers(now));
-  SpinOrWait(spins && flow_.StaysHot(now));
+  } while ((spins && flow_.Lingers(now)) || (HasMore() && flow_.most() > 0));
+  const bool stays_hot = spins && flow_.StaysHot(now);
+  SpinOrWait(stays_hot || HasMore());
 }
 
 // The count of frames that are in the slab now, 0, or a negative errno.
 int PacketQueue::ReadForFlow(int status) {
   if (slab_->IsDetached(Env())) return -EFAULT;
-  const int count = ReadFrames(fd_.get(), slab_->slots(), flow_.most(), &counters_);
+  const int count = ReadFrames(fd_.get(), slab_->slots(), flow_.most(), &counters_, socket_.get());
   return count == 0 ? status : count;
 }
 
@@ -352,12 +381,17 @@ void PacketQueue::SpinOrWait(bool spin) {
   }
 }
 
+void PacketQueue::StopSpinning() {
+  if (std::exchange(spinning_, false) && poll_ != nullptr) poll_->Spin(false);
+}
+
 void PacketQueue::OnPollGone() {
   poll_ = nullptr;
 }
 
 UniqueFd PacketQueue::TakeFd() {
   reserved_ = false;
+  if (socket_) socket_->Overruns(fd_.get());
   EndFlow();
   readable_.End(*this);
   writable_.End(*this);

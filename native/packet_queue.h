@@ -10,18 +10,22 @@
 #include <napi.h>
 
 #include <list>
+#include <memory>
 
 #include "fd_poll.h"
 #include "frame_flow.h"
 #include "frame_io.h"
+#include "frame_slab.h"
+#include "socket_frames.h"
 #include "unique_fd.h"
 
 namespace netloom {
 
 class PacketQueue final : public Napi::ObjectWrap<PacketQueue>, private FdObserver {
  public:
-  // A new PacketQueue that owns `fd`, which is nonblocking and attached to its device.
-  static Napi::Value New(Napi::Env env, UniqueFd fd);
+  // A new PacketQueue that owns `fd`, which is nonblocking and attached to its device; or a packet socket, whose frames
+  // `socket` knows.
+  static Napi::Value New(Napi::Env env, UniqueFd fd, std::unique_ptr<SocketFrames> socket = nullptr);
   static Napi::Function Define(Napi::Env env);
 
   // Called through New; JavaScript cannot construct one.
@@ -29,6 +33,11 @@ class PacketQueue final : public Napi::ObjectWrap<PacketQueue>, private FdObserv
   ~PacketQueue() override;
 
  private:
+  struct Opened {
+    UniqueFd fd;
+    std::unique_ptr<SocketFrames> socket;
+  };
+
   // A callback that is to come. While there is one, the queue holds itself.
   class Pending {
    public:
@@ -68,6 +77,8 @@ class PacketQueue final : public Napi::ObjectWrap<PacketQueue>, private FdObserv
   void OnTurn() override;
   void OnPollGone() override;
 
+  // Whether frames are here that the descriptor has not any more.
+  [[nodiscard]] bool HasMore() const { return socket_ != nullptr && socket_->HasMore(); }
   // Begins to wait for `events`: 0 or a negative errno.
   int Ask(int events, bool keep_alive);
   // Why reading cannot begin now, as a negative errno; 0 if it can.
@@ -80,6 +91,7 @@ class PacketQueue final : public Napi::ObjectWrap<PacketQueue>, private FdObserv
   int ReadForFlow(int status);
   bool TellFlow(int count);
   void SpinOrWait(bool spin);
+  void StopSpinning();
   Napi::Function EndFlow();
 
   ssize_t Count(ssize_t written);
@@ -87,8 +99,9 @@ class PacketQueue final : public Napi::ObjectWrap<PacketQueue>, private FdObserv
   UniqueFd TakeFd();
 
   UniqueFd fd_;
-  bool reserved_ = false;   // a pump reads, and nobody else may
-  FdPoll* poll_ = nullptr;  // made by the first wait; owns itself
+  std::unique_ptr<SocketFrames> socket_;  // null: not a packet socket
+  bool reserved_ = false;                 // a pump reads, and nobody else may
+  FdPoll* poll_ = nullptr;                // made by the first wait; owns itself
   FrameCounters counters_;
   Pending readable_;
   Pending writable_;

@@ -2,7 +2,7 @@
 import { constants } from 'node:os';
 import { closedError, systemError } from '../errors.js';
 
-const { EALREADY, EBADF, EBUSY, EFAULT, EINVAL, EIO, ENETDOWN, ENODEV } = constants.errno;
+const { EALREADY, EBADF, EBUSY, EFAULT, EINVAL, EIO, EMSGSIZE, ENETDOWN, ENODEV } = constants.errno;
 /** EBADFD (asm-generic/errno.h), which Node does not list: there is no device behind the descriptor any more. */
 export const EBADFD = 77;
 
@@ -23,7 +23,9 @@ export interface QueueDevice {
   readonly driver?: Driver;
   /** Whether its queues can be detached. */
   readonly multiQueue?: boolean;
-  /** Whether its link was deleted, for devices whose descriptors do not tell (MACVTAP). */
+  /** Whether the kernel counts what it could not keep for the queue (packet sockets). */
+  readonly countsOverruns?: boolean;
+  /** Whether its link was deleted, for devices whose descriptors do not tell (MACVTAP, packet sockets). */
   readonly isGone?: (fd: number) => Promise<boolean>;
   /** What it means that it is gone (ENODEV), where it is no link: a queue in memory. */
   readonly gone?: string;
@@ -44,6 +46,7 @@ function hintFor(errno: number, syscall: 'read' | 'write', device: QueueDevice):
   if (errno === -ENODEV) return gone;
   if (syscall === 'read') return '';
   if (errno === -EIO || errno === -ENETDOWN) return 'the link is down; setLink(link, { up: true }) brings it up';
+  if (errno === -EMSGSIZE) return "the frame is longer than the link's MTU";
   if (errno === -EINVAL && layer === 3) return 'this is neither an IPv4 nor an IPv6 packet';
   return '';
 }

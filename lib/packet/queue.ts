@@ -24,8 +24,13 @@ export interface QueueStats {
   readonly bytesOut: number;
   /** Given to `write`, and not taken by the kernel. */
   readonly dropped: number;
-  /** Longer than the slots of the slab that they were read into, and therefore lost. */
+  /**
+   * Longer than the slots of the slab that they were read into, and therefore lost. Of a packet socket, also
+   * super-packets that could not be split.
+   */
   readonly truncated: number;
+  /** Of a packet socket only: lost because the receive buffer was full. */
+  readonly overruns?: number;
 }
 
 /**
@@ -57,7 +62,7 @@ export const partsOf = (queue: PacketQueue): QueueParts => partsIn(queue);
 
 /**
  * One queue of a packet device. What the kernel sends through the link is read here; what is written here,
- * the kernel receives from the link.
+ * the kernel receives from the link. (Of a packet socket, the other way round: it is on the kernel's side of the link.)
  *
  *     for await (const frame of queue) queue.write(answerTo(frame));
  *
@@ -111,10 +116,11 @@ export class PacketQueue implements AsyncIterable<Uint8Array> {
 
   /** What has passed so far: a snapshot. */
   get stats(): QueueStats {
-    const values = new Float64Array(6);
+    const values = new Float64Array(7);
     this.#handle.stats(values);
-    const [framesIn = 0, bytesIn = 0, framesOut = 0, bytesOut = 0, dropped = 0, truncated = 0] = values;
-    return { framesIn, bytesIn, framesOut, bytesOut, dropped, truncated };
+    const [framesIn = 0, bytesIn = 0, framesOut = 0, bytesOut = 0, dropped = 0, truncated = 0, overruns = 0] = values;
+    const stats = { framesIn, bytesIn, framesOut, bytesOut, dropped, truncated };
+    return this.#device.countsOverruns === true ? { ...stats, overruns } : stats;
   }
 
   /**
