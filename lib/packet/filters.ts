@@ -65,17 +65,17 @@ export const attachFilter = call(
 );
 
 /** The program as the kernel takes it. What its instructions mean, the kernel checks. */
-export function encodeProgram(instructions: readonly BpfInstruction[]): Uint8Array {
-  if (!Array.isArray(instructions)) throw wrongType('instructions', 'an array or null', instructions);
+export function encodeProgram(instructions: readonly BpfInstruction[], field = 'instructions'): Uint8Array {
+  if (!Array.isArray(instructions)) throw wrongType(field, 'an array or null', instructions);
   if (instructions.length < 1 || instructions.length > MOST_INSTRUCTIONS)
-    throw outOfRange('instructions.length', instructions.length, `1 to ${MOST_INSTRUCTIONS}`);
+    throw outOfRange(`${field}.length`, instructions.length, `1 to ${MOST_INSTRUCTIONS}`);
   const view = new DataView(new ArrayBuffer(instructions.length * BYTES));
-  instructions.forEach((instruction: unknown, i) => void encodeInstruction(view, i, instruction));
+  instructions.forEach((instruction: unknown, i) => void encodeInstruction(view, i, instruction, field));
   return new Uint8Array(view.buffer);
 }
 
-function encodeInstruction(view: DataView, i: number, instruction: unknown): void {
-  const field = `instructions[${i}]`;
+function encodeInstruction(view: DataView, i: number, instruction: unknown, program: string): void {
+  const field = `${program}[${i}]`;
   if (typeof instruction !== 'object' || instruction === null) throw wrongType(field, 'an object', instruction);
   for (const [name, value] of Object.entries(instruction))
     if (!['code', 'jt', 'jf', 'k'].includes(name))
