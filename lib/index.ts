@@ -16,6 +16,7 @@ export { Pump, pump } from './packet/pump.js';
 export { PacketQueue } from './packet/queue.js';
 export { checksum, completeChecksum, groCoalesce, gsoSplit } from './packet/segmentation.js';
 export { FrameSlab } from './packet/slab.js';
+export { openPacketSocket } from './packet/socket.js';
 export { createTap, createTun, openPacketDevice } from './packet/tun.js';
 export { ArpView } from './packet/views/arp.js';
 export { EthernetView } from './packet/views/ethernet.js';

@@ -71,6 +71,8 @@ export const createTun = netloom.createTun.sync;
 export const openMacvtap = netloom.openMacvtap.sync;
 /** Synchronous {@link netloom.openPacketDevice}. */
 export const openPacketDevice = netloom.openPacketDevice.sync;
+/** Synchronous {@link netloom.openPacketSocket}. */
+export const openPacketSocket = netloom.openPacketSocket.sync;
 
 /** Synchronous {@link netloom.addRoute}. */
 export const addRoute = netloom.addRoute.sync;

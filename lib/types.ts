@@ -15,6 +15,7 @@ export type { PumpCounters, PumpOptions, PumpSide, PumpStats } from './packet/pu
 export type { QueueStats } from './packet/queue.js';
 export type { CompleteChecksumOptions, SegmentationOptions } from './packet/segmentation.js';
 export type { FrameSlabOptions } from './packet/slab.js';
+export type { OpenPacketSocketOptions, PacketProtocol } from './packet/socket.js';
 export type { TapSpec, TunSpec } from './packet/spec.js';
 export type { OpenPacketDeviceOptions } from './packet/tun.js';
 export type { DestinationFilter } from './packet/tx-filter.js';

@@ -12,6 +12,7 @@
 #include "netns.h"
 #include "offload.h"
 #include "packet_queue.h"
+#include "packet_socket.h"
 #include "ping_socket.h"
 #include "pump.h"
 #include "sysctl.h"
@@ -37,6 +38,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
            netloom::DefineTun,
            netloom::DefineTunControl,
            netloom::DefineMacvtap,
+           netloom::DefinePacketSocket,
        }) {
     define(env, exports);
   }

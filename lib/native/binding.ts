@@ -114,7 +114,7 @@ export interface PacketQueueHandle extends Handle {
   readBatch(slab: FrameSlabHandle): number;
   /** `count` slots from `first` on. The frames taken, which may be 0. */
   writeBatch(slab: FrameSlabHandle, first: number, count: number): number;
-  /** Frames and bytes in, frames and bytes out, frames dropped, frames truncated. */
+  /** Frames and bytes in, frames and bytes out, frames dropped, frames truncated; overruns of a packet socket. */
   stats(into: Float64Array): void;
   /**
    * Calls `readable` once when there is something to read: with 0, or with a negative errno when the device is
@@ -228,6 +228,20 @@ export interface MacvtapOptions extends TunOffload {
   queues: number;
 }
 
+export interface PacketSocketOptions {
+  index: number;
+  /** Of the link's frames: 2 with an Ethernet header, 3 without. */
+  layer: 2 | 3;
+  /** ETH_P_* (linux/if_ether.h), 1 to 0xffff. */
+  protocol: number;
+  promiscuous: boolean;
+  /** The vnet header stays in front of every frame. */
+  offload: boolean;
+  outgoing: boolean;
+  /** Bytes (SO_RCVBUFFORCE, or SO_RCVBUF without privilege). */
+  receiveBuffer: number;
+}
+
 export interface NativeBinding {
   /** Never waits: the first exchange on the socket opens it, wherever that runs. */
   openNetlink(options: NetlinkOptions): NetlinkSocket;
@@ -315,4 +329,14 @@ export interface NativeBinding {
   openMacvtapAsync(netns: number, name: string, options: MacvtapOptions): Promise<OpenedMacvtap>;
   /** Whether the link of the macvtap queue `fd` was deleted: its descriptor tells in no other way. */
   isMacvtapGoneAsync(fd: number): Promise<boolean>;
+  /** Opens a packet socket on the link `name`. `filter`: struct sock_filter[], or nothing. */
+  openPacketSocket(netns: number, name: string, options: PacketSocketOptions, filter: Uint8Array): PacketQueueHandle;
+  openPacketSocketAsync(
+    netns: number,
+    name: string,
+    options: PacketSocketOptions,
+    filter: Uint8Array,
+  ): Promise<PacketQueueHandle>;
+  /** Whether the link of the packet socket `fd` was deleted, or moved to another namespace. */
+  isPacketSocketGone(fd: number): boolean;
 }
