@@ -16,6 +16,7 @@ const compiled = (name: string): string => join(root, 'build', 'examples', `${na
 
 /** What each prints. Times are `<ms>` and MAC addresses that the kernel chose are `<mac>`; a set has no order. */
 const OUTPUT: Record<string, string[]> = {
+  'arp-capture': ['who has 10.0.0.2? tell 10.0.0.1', '10.0.0.2 is at 02:00:00:00:00:02'],
   'bridge-lab': [
     'net0    net0-bridge  veth    <mac>  up  10.0.0.1/24',
     'net1    net1-bridge  veth    <mac>  up  10.0.0.2/24',
