@@ -42,7 +42,10 @@ bool IsGone(int error) {
 }  // namespace
 
 FramePump::FramePump(UniqueFd a, UniqueFd b, PumpOptions options)
-    : fds_{std::move(a), std::move(b)}, options_(std::move(options)) {
+    : fds_{std::move(a), std::move(b)},
+      options_(std::move(options)),
+      sockets_{SocketFrames::Of(fds_[0].get(), options_.header_size > 0),
+               SocketFrames::Of(fds_[1].get(), options_.header_size > 0)} {
   if (options_.one_way) directions_[1].state = State::kOff;
 }
 
@@ -157,9 +160,11 @@ void FramePump::WatchFor(int side) {
 // The error of a packet socket (its link went down) is told once, and the link may come up again; that of a device
 // without a link stays, and would wake the thread for ever.
 void FramePump::CheckGone(int side) {
-  int told = 0;
-  socklen_t size = sizeof told;
-  ::getsockopt(fds_[side].get(), SOL_SOCKET, SO_ERROR, &told, &size);
+  if (sockets_[side] != nullptr) {
+    const int error = sockets_[side]->TakeError(fds_[side].get());
+    if (error != 0) Fail(side, -error, false);
+    return;
+  }
   pollfd now{fds_[side].get(), 0, 0};
   if (::poll(&now, 1, 0) > 0) Fail(side, EBADFD, false);
 }
@@ -168,7 +173,7 @@ void FramePump::Move(int number) {
   Direction& direction = directions_[number];
   if (direction.pending > 0) WritePending(number);
   for (int i = 0; i < kFramesPerTurn && direction.state == State::kReady; ++i) {
-    const ssize_t size = ReadFrame(fds_[number].get(), direction.buffer.get(), kRoom);
+    const ssize_t size = ReadFrame(fds_[number].get(), direction.buffer.get(), kRoom, sockets_[number].get());
     if (size == -EAGAIN) {
       direction.state = State::kIdle;
     } else if (size < 0) {
@@ -193,7 +198,7 @@ bool FramePump::Passes(const uint8_t* frame, size_t size) const {
 void FramePump::WritePending(int number) {
   Direction& direction = directions_[number];
   const int to = 1 - number;
-  const ssize_t written = WriteFrame(fds_[to].get(), direction.buffer.get(), direction.pending);
+  const ssize_t written = WriteFrame(fds_[to].get(), direction.buffer.get(), direction.pending, sockets_[to].get());
   if (written == -EAGAIN) {
     direction.state = State::kBlocked;
     return;

@@ -15,6 +15,7 @@
 #include <memory>
 
 #include "bpf_filter.h"
+#include "socket_frames.h"
 #include "system_error.h"
 #include "unique_fd.h"
 
@@ -86,6 +87,7 @@ class FramePump {
 
   UniqueFd fds_[2];
   const PumpOptions options_;
+  const std::unique_ptr<SocketFrames> sockets_[2];  // null: no packet socket
   UniqueFd epoll_;
   UniqueFd stop_;  // an eventfd
   uint32_t watched_[2] = {};
