@@ -1,8 +1,16 @@
 /** Classic BPF programs (linux/filter.h), which decide about frames: their type, checks and bytes. Pure. */
 import { invalidValue, outOfRange, wrongType } from '../errors.js';
-import type { BpfInstruction } from './filters.js';
+import { LITTLE_ENDIAN } from '../netlink/bytes.js';
+import { checkInteger } from '../netlink/codec.js';
 
-export type { BpfInstruction };
+/** One instruction of a classic BPF program (struct sock_filter, linux/filter.h), as `tcpdump -ddd` prints it. */
+export interface BpfInstruction {
+  readonly code: number;
+  /** Instructions to skip where the comparison holds, and where it does not. */
+  readonly jt: number;
+  readonly jf: number;
+  readonly k: number;
+}
 
 /** Codes of linux/bpf_common.h and linux/filter.h. */
 const LD = { W_ABS: 0x20, H_ABS: 0x28, B_ABS: 0x30, IMM: 0x00, MEM: 0x60 };
@@ -32,46 +40,50 @@ const SPECIAL_OFFSETS = 0xffe00000;
 /** struct sock_filter. */
 const SIZE = 8;
 
-/**
- * A program as the kernel's `struct sock_filter[]`, once it was found to be one that the kernel would take
- * (`bpf_check_classic` in net/core/filter.c).
- */
-export function bpfBytes(program: readonly BpfInstruction[], field = 'filter'): Uint8Array {
+/** A program as the kernel's `struct sock_filter[]`. What its instructions mean is for the kernel to check. */
+export function encodeProgram(program: readonly BpfInstruction[], field: string): Uint8Array {
   if (!Array.isArray(program)) throw wrongType(field, 'an array of { code, jt, jf, k }', program);
   const { length } = program;
   if (length < 1 || length > MOST_INSTRUCTIONS)
     throw outOfRange(`${field}.length`, length, `1 to ${MOST_INSTRUCTIONS} instructions`);
-  const words = new Uint32Array((length * SIZE) / 4);
-  const halves = new Uint16Array(words.buffer);
-  const bytes = new Uint8Array(words.buffer);
-  program.forEach((instruction: BpfInstruction, at) => {
-    checkInstruction(instruction, length - at - 1, `${field}[${at}]`);
-    const { code, jt, jf, k } = instruction;
-    halves[at * 4] = code;
-    bytes[at * SIZE + 2] = jt;
-    bytes[at * SIZE + 3] = jf;
-    words[at * 2 + 1] = k;
-  });
-  if (!RET.includes((program.at(-1) as BpfInstruction).code))
-    throw invalidValue(`${field}[${length - 1}].code`, program.at(-1)?.code, 'must be BPF_RET, since it is the last');
+  const view = new DataView(new ArrayBuffer(length * SIZE));
+  program.forEach((instruction: unknown, i) => void encodeInstruction(view, i * SIZE, instruction, `${field}[${i}]`));
+  return new Uint8Array(view.buffer);
+}
+
+function encodeInstruction(view: DataView, at: number, instruction: unknown, field: string): void {
+  if (typeof instruction !== 'object' || instruction === null)
+    throw wrongType(field, 'an instruction { code, jt, jf, k }', instruction);
+  for (const [name, value] of Object.entries(instruction))
+    if (!['code', 'jt', 'jf', 'k'].includes(name))
+      throw invalidValue(`${field}.${name}`, value, 'is no part of an instruction (code, jt, jf, k are)');
+  const { code, jt, jf, k } = instruction as BpfInstruction;
+  checkInteger(code, 0, 0xffff, `${field}.code`);
+  checkInteger(jt, 0, 0xff, `${field}.jt`);
+  checkInteger(jf, 0, 0xff, `${field}.jf`);
+  checkInteger(k, 0, 0xffffffff, `${field}.k`);
+  view.setUint16(at, code, LITTLE_ENDIAN);
+  view.setUint8(at + 2, jt);
+  view.setUint8(at + 3, jf);
+  view.setUint32(at + 4, k, LITTLE_ENDIAN);
+}
+
+/**
+ * The same for a program that runs here, not in the kernel: refuses what the kernel would (`bpf_check_classic` in
+ * net/core/filter.c).
+ */
+export function bpfBytes(program: readonly BpfInstruction[], field = 'filter'): Uint8Array {
+  const bytes = encodeProgram(program, field);
+  const { length } = program;
+  program.forEach((instruction, at) => void checkMeaning(instruction, length - at - 1, `${field}[${at}]`));
+  const { code } = program[length - 1] as BpfInstruction;
+  if (!RET.includes(code))
+    throw invalidValue(`${field}[${length - 1}].code`, code, 'must be BPF_RET, since it is the last');
   return bytes;
 }
 
 /** `behind`: how many instructions follow. */
-function checkInstruction(instruction: BpfInstruction, behind: number, field: string): void {
-  if (typeof instruction !== 'object' || instruction === null)
-    throw wrongType(field, 'an instruction { code, jt, jf, k }', instruction);
-  const { code, jt, jf, k } = instruction;
-  for (const [name, value, most] of [
-    ['code', code, 0xffff],
-    ['jt', jt, 0xff],
-    ['jf', jf, 0xff],
-    ['k', k, 0xffffffff],
-  ] as const) {
-    if (typeof value !== 'number') throw wrongType(`${field}.${name}`, 'a number', value);
-    if (!Number.isInteger(value) || value < 0 || value > most)
-      throw outOfRange(`${field}.${name}`, value, `0 to ${most}`);
-  }
+function checkMeaning({ code, jt, jf, k }: BpfInstruction, behind: number, field: string): void {
   if (!CODES.has(code)) throw invalidValue(`${field}.code`, code, 'is no instruction of classic BPF');
   if (code === JA && k >= behind) throw outOfRange(`${field}.k`, k, jumpsWithin(behind));
   if ((code & 0x07) === JA && code !== JA) {

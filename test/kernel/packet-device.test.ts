@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createNetns } from '../../lib/netns/calls.js';
-import type { BpfInstruction } from '../../lib/packet/filters.js';
+import type { BpfInstruction } from '../../lib/packet/bpf.js';
 import { FrameSlab } from '../../lib/packet/slab.js';
 import { createTap, createTun, openPacketDevice } from '../../lib/packet/tun.js';
 import { expectNoLeaks } from './leaks.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { native } from '../../lib/native/load.js';
-import { type BpfInstruction, bpfBytes } from '../../lib/packet/bpf.js';
+import { type BpfInstruction, bpfBytes, encodeProgram } from '../../lib/packet/bpf.js';
 
 type Row = readonly [code: number, jt: number, jf: number, k: number];
 
@@ -69,21 +69,43 @@ test('bytes that are no program neither crash nor run for ever', () => {
   expect(native.runBpf(new Uint8Array(), FRAME)).toBe(0);
 });
 
-test('the bytes are those of struct sock_filter', () => {
-  const bytes = bpfBytes(program([0x15, 1, 2, 0x01020304], RET_0, PASS, PASS));
-  expect(bytes.length).toBe(32);
-  expect(new Uint16Array(bytes.buffer, 0, 1)[0]).toBe(0x15);
-  expect([bytes[2], bytes[3]]).toEqual([1, 2]);
-  expect(new Uint32Array(bytes.buffer, 4, 1)[0]).toBe(0x01020304);
+test('the bytes are struct sock_filter after struct sock_filter', () => {
+  const rows = program([0x28, 0, 0, 12], [0x15, 0, 1, 0x88850000], [0x06, 0, 0, 0xffffffff], RET_0);
+  expect(Buffer.from(bpfBytes(rows)).toString('hex')).toBe(
+    '280000000c000000' + '1500000100008588' + '06000000ffffffff' + '0600000000000000',
+  );
+  expect(bpfBytes(Array(4096).fill(rows[3])).length).toBe(32768);
+});
+
+test('a program for the kernel may use what only the kernel knows', () => {
+  const rows = program([0x28, 0, 0, 0xfffff000], [0x15, 9, 9, 0]);
+  expect(Buffer.from(encodeProgram(rows, 'instructions')).toString('hex')).toBe(
+    '2800000000f0ffff' + '1500090900000000',
+  );
 });
 
 test.each<[string, unknown, string]>([
   ['no list', 'arp', 'filter must be an array of { code, jt, jf, k }; received "arp"'],
+  [
+    'one that is too long',
+    Array(4097).fill({ code: 6, jt: 0, jf: 0, k: 0 }),
+    'filter.length 4097 is out of range (1 to 4096 instructions)',
+  ],
   ['an empty one', [], 'filter.length 0 is out of range (1 to 4096 instructions)'],
   ['no instruction', [null], 'filter[0] must be an instruction { code, jt, jf, k }; received null'],
   ['a missing field', [{ code: 6, jt: 0, jf: 0 }], 'filter[0].k must be a number; received undefined'],
-  ['a field that is too large', program([0x06, 256, 0, 0]), 'filter[0].jt 256 is out of range (0 to 255)'],
-  ['a negative field', program([0x06, 0, 0, -1]), 'filter[0].k -1 is out of range (0 to 4294967295)'],
+  ['a field that is too large', program([0x06, 256, 0, 0]), 'filter[0].jt 256 is out of range (an integer, 0 to 255)'],
+  [
+    'a code that is too large',
+    program([65536, 0, 0, 0]),
+    'filter[0].code 65536 is out of range (an integer, 0 to 65535)',
+  ],
+  [
+    'a field that is none',
+    [{ code: 6, jt: 0, jf: 0, k: 0, op: 1 }],
+    'filter[0].op 1 is no part of an instruction (code, jt, jf, k are)',
+  ],
+  ['a negative field', program([0x06, 0, 0, -1]), 'filter[0].k -1 is out of range (an integer, 0 to 4294967295)'],
   ['an unknown code', program([0xff, 0, 0, 0], PASS), 'filter[0].code 255 is no instruction of classic BPF'],
   ['no return at the end', program(ldi(1)), 'filter[0].code 0 must be BPF_RET, since it is the last'],
   [

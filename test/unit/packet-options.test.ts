@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { type BpfInstruction, encodeProgram } from '../../lib/packet/filters.js';
 import { offloadMask, offloadOf, planVnet, type VnetOptions } from '../../lib/packet/offload-option.js';
 import { type DestinationFilter, encodeDestinations } from '../../lib/packet/tx-filter.js';
 
@@ -63,34 +62,6 @@ test.each<[unknown, string, RegExp]>([
   ['all', 'ERR_INVALID_ARG_TYPE', /^txFilter must be an object or null/],
 ])('%j is no destination filter', (filter, code, message) => {
   expect(() => encodeDestinations(filter as DestinationFilter)).toThrow(
-    expect.objectContaining({ code, message: expect.stringMatching(message) }),
-  );
-});
-
-test('a BPF program is struct sock_filter after struct sock_filter', () => {
-  const program = [
-    { code: 40, jt: 0, jf: 0, k: 12 },
-    { code: 21, jt: 1, jf: 255, k: 0x88850000 },
-    { code: 6, jt: 0, jf: 0, k: 0xffffffff },
-  ];
-  expect(hex(encodeProgram(program))).toBe('280000000c000000150001ff00008588' + '06000000ffffffff');
-  expect(encodeProgram(Array(4096).fill(program[2])).length).toBe(32768);
-});
-
-const RETURN: BpfInstruction = { code: 6, jt: 0, jf: 0, k: 0 };
-
-test.each<[unknown, string, RegExp]>([
-  [[], 'ERR_OUT_OF_RANGE', /^instructions.length 0 is out of range \(1 to 4096\)/],
-  [Array(4097).fill(RETURN), 'ERR_OUT_OF_RANGE', /^instructions.length 4097/],
-  [[RETURN, { ...RETURN, jt: 256 }], 'ERR_OUT_OF_RANGE', /^instructions\[1\].jt 256/],
-  [[{ ...RETURN, code: 65536 }], 'ERR_OUT_OF_RANGE', /^instructions\[0\].code 65536/],
-  [[{ ...RETURN, k: -1 }], 'ERR_OUT_OF_RANGE', /^instructions\[0\].k -1/],
-  [[{ code: 6, k: 0 }], 'ERR_INVALID_ARG_TYPE', /^instructions\[0\].jt must be a number/],
-  [[{ ...RETURN, op: 1 }], 'ERR_INVALID_ARG_VALUE', /^instructions\[0\].op 1 is no part of an instruction/],
-  [[6], 'ERR_INVALID_ARG_TYPE', /^instructions\[0\] must be an object/],
-  ['ret 0', 'ERR_INVALID_ARG_TYPE', /^instructions must be an array or null/],
-])('%j is no BPF program', (program, code, message) => {
-  expect(() => encodeProgram(program as BpfInstruction[])).toThrow(
     expect.objectContaining({ code, message: expect.stringMatching(message) }),
   );
 });
