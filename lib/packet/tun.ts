@@ -4,9 +4,10 @@ import { invalidValue, systemError } from '../errors.js';
 import type { OpenedTun, PacketQueueHandle } from '../native/binding.js';
 import { type NetnsOptions, netnsOf } from '../netns/netns.js';
 import { type CallOptions, call, type Operation } from '../operation.js';
-import { getLink, indexOf, type LinkRef } from '../rtnetlink/link/find.js';
+import { getLink, type LinkRef } from '../rtnetlink/link/find.js';
 import { finishLink, prepare } from '../rtnetlink/link/finish.js';
 import type { Link } from '../rtnetlink/link/link.js';
+import { aboutMaster, masterIndexOf } from '../rtnetlink/link/master.js';
 import { adopt, isDescriptor, type PacketDescriptor } from './adopt.js';
 import { PacketDevice } from './device.js';
 import { isTapLink, openTapLink } from './macvtap.js';
@@ -52,7 +53,7 @@ function* create(mode: DeviceMode, spec: TapSpec): Operation<PacketDevice> {
   // For what it refuses. The name that later errors tell is known only once there is a device.
   prepare(name, remaining);
   const netns = netnsOf(spec.netns);
-  const master = spec.master === undefined ? undefined : yield* indexOf(netns, spec.master, 'master');
+  const master = spec.master === undefined ? undefined : yield* masterIndexOf(netns, spec.master);
   const flags = flagsFor(mode, queues > 1, vnet) | IFF.TUN_EXCL;
   const opened = yield* openTun(netns, name, { flags, queues, owner, group: ownerGroup, ...vnet, joined: 0 });
   try {
@@ -62,7 +63,7 @@ function* create(mode: DeviceMode, spec: TapSpec): Operation<PacketDevice> {
     return deviceOf(link, opened, mode, queues > 1, vnet);
   } catch (error) {
     yield* closeHandles(opened.queues);
-    throw error;
+    throw aboutMaster(error, master);
   }
 }
 

@@ -101,6 +101,20 @@ describeKernel.needs('tun')('createTap', () => {
       expect(await ipLink(netns, 'tap-x')).toBeUndefined();
     }));
 
+  test('a master that takes no ports is refused as by any other create, and leaves nothing', () =>
+    withNetns(async (netns) => {
+      await expect(createTap({ name: 'tap0', netns, master: 'lo' })).rejects.toMatchObject({
+        code: 'ERR_INVALID_ARG_VALUE',
+        message: 'createTap: master "lo" is the loopback, which takes no ports',
+      });
+      await using _other = await createTap({ name: 'other', netns });
+      await expect(createTap({ name: 'tap0', netns, master: 'other' })).rejects.toMatchObject({
+        code: 'EOPNOTSUPP',
+        message: expect.stringMatching(/; is its master a bridge, bond or VRF\?$/),
+      });
+      expect(await ipLink(netns, 'tap0')).toBeUndefined();
+    }));
+
   test('a template gives the first free name, and the link has it', () =>
     withNetns(async (netns) => {
       await using first = await createTap({ netns });
