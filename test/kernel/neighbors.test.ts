@@ -67,6 +67,19 @@ describeKernel('neighbours', () => {
     expect(witness(netns, 'ip -4 neighbour show nud all')).toEqual([]);
   });
 
+  test('replacing without a MAC keeps the one that is there, and makes none', async () => {
+    await addNeighbor({ address: '10.1.0.2', mac: '02:00:00:00:00:02', link: a });
+    await replaceNeighbor({ address: '10.1.0.2', link: a, state: 'stale' });
+    expect(witness(netns, 'ip -4 neighbour show')).toMatchObject([{ lladdr: '02:00:00:00:00:02', state: ['STALE'] }]);
+    await deleteNeighbor({ address: '10.1.0.2', link: a });
+    await expect(replaceNeighbor({ address: '10.1.0.3', link: a, state: 'stale' })).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARG_TYPE',
+      message:
+        'replaceNeighbor: mac must be the link-layer address of the neighbour, to add one that is stale; received undefined',
+    });
+    expect(iproute(netns, 'ip -4 neighbour show nud all')).not.toContain('10.1.0.3');
+  });
+
   test('a neighbour that the kernel keeps resolved needs neither MAC nor state', async () => {
     await addNeighbor({ address: '10.1.0.2', link: a, flags: ['managed'] });
     expect(await getNeighbor({ address: '10.1.0.2', link: a })).toMatchObject({ flags: ['managed'] });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { ByteReader } from '../../lib/netlink/bytes.js';
-import { NLM_F_EXCL } from '../../lib/netlink/message.js';
+import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from '../../lib/netlink/message.js';
 import type { Netns } from '../../lib/netns/netns.js';
 import {
   addNeighbor,
@@ -108,6 +108,22 @@ test.each([
     }),
   );
 });
+
+test.each([
+  ['a new address', { mac: '02:00:00:00:00:02' }, NLM_F_CREATE],
+  ['no address', {}, 0],
+  ['no address, but flags', { flags: ['managed'] }, NLM_F_CREATE],
+  ['no address, as a proxy', { proxy: true }, NLM_F_CREATE],
+] as [string, Partial<NeighborSpec>, number][])(
+  'a replacement with %s is made where there is none: %j',
+  (_, said, create) => {
+    const spec: NeighborSpec = { address: '10.1.0.1', link: 3, ...said };
+    const message = encode(neighborRequest(RTM.NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, spec, 3));
+    expect(new DataView(message.buffer, message.byteOffset).getUint16(6, true) & (NLM_F_CREATE | NLM_F_REPLACE)).toBe(
+      create | NLM_F_REPLACE,
+    );
+  },
+);
 
 const refused: [NeighborSpec, string, string][] = [
   [{ address: '10.1.0', link: 3 }, 'ERR_INVALID_ARG_VALUE', 'address "10.1.0"'],

@@ -1,5 +1,6 @@
 /** Neighbours (ARP and NDP): `addNeighbor`, `replaceNeighbor`, `deleteNeighbor`, `listNeighbors`, `getNeighbor`. */
 import { AF_INET, AF_INET6, familyNumber } from '../../addressing/ip.js';
+import { NetlinkError } from '../../errors.js';
 import {
   makeRequest,
   NLM_F_CREATE,
@@ -19,6 +20,7 @@ import { NTF, NUD, neighborFamily } from './attributes.js';
 import {
   checkNeighbor,
   decodeNeighbor,
+  missingMac,
   type Neighbor,
   type NeighborKey,
   type NeighborSpec,
@@ -62,17 +64,24 @@ export const addNeighbor = call(
 );
 
 /**
- * Adds a neighbour, or changes the one that is there.
+ * Adds a neighbour, or changes the one that is there, which keeps its address if `mac` is absent.
  *
  * `ip neighbour replace 10.0.0.2 lladdr 02:00:00:00:00:02 dev NAME`
  *
- * @throws NetlinkError ENODEV if there is no such link.
+ * @throws NetlinkError ENODEV if there is no such link, EINVAL if the one that is there has no address to keep.
+ *   TypeError ERR_INVALID_ARG_TYPE if there is none, and no `mac`.
  */
 export const replaceNeighbor = call(
   'replaceNeighbor',
   { netns: true },
-  (neighbor: NeighborSpec, options: NetnsOptions = {}): Operation<void> =>
-    change(RTM.NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, neighbor, options),
+  function* (neighbor: NeighborSpec, options: NetnsOptions = {}): Operation<void> {
+    try {
+      yield* change(RTM.NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, neighbor, options);
+    } catch (error) {
+      // It was not to be made.
+      throw error instanceof NetlinkError && error.code === 'ENOENT' ? missingMac(neighbor) : error;
+    }
+  },
 );
 
 /**

@@ -2,7 +2,7 @@
 import { AF_INET6, familyOf, parseIp } from '../../addressing/ip.js';
 import { invalidValue, wrongType } from '../../errors.js';
 import type { ByteReader } from '../../netlink/bytes.js';
-import { makeRequest, NLM_F_EXCL, type Request } from '../../netlink/message.js';
+import { makeRequest, NLM_F_CREATE, NLM_F_EXCL, type Request } from '../../netlink/message.js';
 import type { Netns } from '../../netns/netns.js';
 import { checkFields, fieldsOf } from '../fields.js';
 import { flagBits, flagNames } from '../flags.js';
@@ -40,7 +40,7 @@ export interface NeighborKey {
 
 export interface NeighborSpec extends NeighborKey {
   /**
-   * Its link-layer address. `addNeighbor` needs it, but for `proxy`, the flags `use` and `managed` (the kernel resolves
+   * Its link-layer address. A new neighbour needs it, but for `proxy`, the flags `use` and `managed` (the kernel resolves
    * it), and the states `none`, `incomplete` and `failed`.
    */
   readonly mac?: string | undefined;
@@ -111,17 +111,16 @@ export function neighborRequest(
   const { address, link, mac, state, proxy, protocol, netns } = spec;
   const bits = spec.flags === undefined ? 0 : flagBits(spec.flags, ALL_FLAGS) & ~NTF.offloaded;
   const get = type === RTM.GETNEIGH;
-  const word = state ?? (get || (bits & ALL_FLAGS.managed) !== 0 ? 'none' : 'permanent');
+  const word = get ? (state ?? 'none') : stateOf(state, bits);
   const known = stateNumber(word);
   // The kernel makes such an entry first and refuses it then, which leaves one in state `none` (neigh_add and
-  // __neigh_update in net/core/neighbour.c).
-  if ((flags & NLM_F_EXCL) !== 0 && mac === undefined && !proxy && needsMac(known, bits)) {
-    throw wrongType('mac', `the link-layer address of the neighbour, to add one that is ${word}`, mac);
-  }
+  // __neigh_update in net/core/neighbour.c). One that is there keeps its address.
+  const onlyThere = mac === undefined && !proxy && needsMac(known, bits);
+  if (onlyThere && (flags & NLM_F_EXCL) !== 0) throw missingMac(spec);
   return makeRequest(neighborFamily, {
     type,
     name: REQUESTS[type],
-    flags,
+    flags: onlyThere ? flags & ~NLM_F_CREATE : flags,
     header: {
       family: familyOf(parseIp(address, 'address')),
       index,
@@ -136,6 +135,13 @@ export function neighborRequest(
     context: { entry: address, link: typeof link === 'object' ? link.name : link },
   });
 }
+
+const stateOf = (state: NeighborState | undefined, flags: number): NeighborState =>
+  state ?? ((flags & ALL_FLAGS.managed) !== 0 ? 'none' : 'permanent');
+
+/** What is said of a new neighbour whose link-layer address nobody knows. */
+export const missingMac = ({ mac, state }: NeighborSpec): Error =>
+  wrongType('mac', `the link-layer address of the neighbour, to add one that is ${stateOf(state, 0)}`, mac);
 
 // NUD_VALID (include/net/neighbour.h). With the flags it is the kernel that finds the address.
 const VALID = NUD.permanent | NUD.noarp | NUD.reachable | NUD.probe | NUD.stale | NUD.delay;
