@@ -1,4 +1,7 @@
-/** Checks native/ with clang-format (`--fix` rewrites) and clang-tidy, as .clang-format and .clang-tidy say. */
+/**
+ * Checks native/ with clang-format (`--fix` rewrites) and clang-tidy, as .clang-format and .clang-tidy say; fuzz/ with
+ * clang-format alone.
+ */
 import { execFile as execFileCallback, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -15,9 +18,11 @@ for (const tool of ['clang-format', 'clang-tidy'])
     process.exit(1);
   }
 
-const sources = filesBelow(['native'], ['.cc', '.c', '.h']);
+const extensions = ['.cc', '.c', '.h'];
+const sources = filesBelow(['native'], extensions);
 if (sources.length === 0) process.exit(0);
-run('clang-format', process.argv.includes('--fix') ? ['-i', ...sources] : ['--dry-run', '--Werror', ...sources]);
+const formatted = [...sources, ...filesBelow(['fuzz'], extensions)];
+run('clang-format', process.argv.includes('--fix') ? ['-i', ...formatted] : ['--dry-run', '--Werror', ...formatted]);
 
 const nodeHeaders = [resolve(process.execPath, '..', '..', 'include', 'node'), '/usr/include/node'].find(existsSync);
 if (!nodeHeaders) {
