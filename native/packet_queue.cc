@@ -13,8 +13,9 @@ namespace netloom {
 
 namespace {
 
-// What those are told who would read a queue that a pump reads.
-constexpr int kReserved = -EALREADY;
+// What those are told who would read a queue that a pump reads, and one that flows.
+constexpr int kPumped = -EALREADY;
+constexpr int kFlows = -EBUSY;
 
 // More parts than headers and a payload would be a mistake.
 constexpr uint32_t kMostParts = 16;
@@ -126,7 +127,7 @@ napi_value PacketQueue::Read(napi_env env, napi_callback_info info) {
   iovec to;
   PacketQueue& self = Unpack(env, info, arguments);
   if (!Memory(env, arguments[0], &to)) return nullptr;
-  if (self.reserved_) return Number(env, kReserved);
+  if (self.refusal_ != 0) return Number(env, self.refusal_);
   const ssize_t size = ReadFrame(self.fd_.get(), to.iov_base, to.iov_len, self.socket_.get());
   if (size >= 0) {
     ++self.counters_.frames_in;
@@ -163,7 +164,7 @@ napi_value PacketQueue::ReadBatch(napi_env env, napi_callback_info info) {
   PacketQueue& self = Unpack(env, info, arguments);
   const FrameSlab* slab = FrameSlab::Of(env, arguments[0]);
   if (slab == nullptr) return nullptr;
-  if (self.reserved_) return Number(env, kReserved);
+  if (self.refusal_ != 0) return Number(env, self.refusal_);
   return Number(env,
                 ReadFrames(self.fd_.get(), slab->slots(), slab->slots().count, &self.counters_, self.socket_.get()));
 }
@@ -214,8 +215,8 @@ int PacketQueue::Ask(int events, bool keep_alive) {
 
 int PacketQueue::Occupied() const {
   if (!fd_) return -EBADF;
-  if (reserved_) return kReserved;
-  return readable_.active() || flowing_.active() ? -EBUSY : 0;
+  if (refusal_ != 0) return refusal_;
+  return readable_.active() ? -EBUSY : 0;
 }
 
 Napi::Value PacketQueue::Await(const Napi::CallbackInfo& info, Pending* pending, int event) {
@@ -298,6 +299,7 @@ Napi::Value PacketQueue::StartFlow(const Napi::CallbackInfo& info) {
   flow_ = FrameFlow(static_cast<uint64_t>(spin_us) * 1000, busy);
   slab_ = slab;
   flowing_.Begin(*this, info[1].As<Napi::Function>());
+  refusal_ = kFlows;
   SpinOrWait(busy || HasMore());
   return Napi::Number::New(env, 0);
 }
@@ -311,6 +313,7 @@ Napi::Function PacketQueue::EndFlow() {
     poll_->Forget(UV_READABLE);
     StopSpinning();
   }
+  if (refusal_ == kFlows) refusal_ = 0;
   ++flow_number_;
   return flowing_.End(*this);
 }
@@ -390,7 +393,7 @@ void PacketQueue::OnPollGone() {
 }
 
 UniqueFd PacketQueue::TakeFd() {
-  reserved_ = false;
+  refusal_ = 0;
   if (socket_) socket_->Overruns(fd_.get());
   EndFlow();
   readable_.End(*this);
@@ -403,7 +406,7 @@ UniqueFd PacketQueue::TakeFd() {
 Napi::Value PacketQueue::Reserve(const Napi::CallbackInfo& info) {
   const bool reserve = info[0].ToBoolean();
   const int error = reserve ? Occupied() : 0;
-  if (error == 0) reserved_ = reserve;
+  if (error == 0) refusal_ = reserve ? kPumped : 0;
   return Napi::Number::New(info.Env(), error);
 }
 

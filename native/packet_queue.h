@@ -100,7 +100,7 @@ class PacketQueue final : public Napi::ObjectWrap<PacketQueue>, private FdObserv
 
   UniqueFd fd_;
   std::unique_ptr<SocketFrames> socket_;  // null: not a packet socket
-  bool reserved_ = false;                 // a pump reads, and nobody else may
+  int refusal_ = 0;                       // what others who read are told while a pump or a flow does: a negative errno
   FdPoll* poll_ = nullptr;                // made by the first wait; owns itself
   FrameCounters counters_;
   Pending readable_;

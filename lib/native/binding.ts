@@ -99,7 +99,7 @@ declare const slab: unique symbol;
 
 /**
  * One descriptor of a TUN, TAP or MACVTAP device, or a packet socket. Reads and writes move whole frames, never
- * wait, and give a negative errno where they fail; once closed, -EBADF.
+ * wait, and give a negative errno where they fail; once closed, -EBADF. While a flow reads, other reads get -EBUSY.
  */
 export interface PacketQueueHandle extends Handle {
   /** Of a queue without a descriptor (lib/packet/memory-handle.ts): whether it is closed. */

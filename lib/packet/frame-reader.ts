@@ -2,9 +2,9 @@
 import { constants } from 'node:os';
 import type { PacketQueueHandle } from '../native/binding.js';
 import { GoneProbe } from './gone-probe.js';
-import { cannotWait, PUMPED, type QueueDevice, refusal } from './outcome.js';
+import { cannotWait, OCCUPIED, PUMPED, type QueueDevice, refusal } from './outcome.js';
 
-const { EAGAIN, EBUSY, EMSGSIZE, ENODEV } = constants.errno;
+const { EAGAIN, EMSGSIZE, ENODEV } = constants.errno;
 
 /** Larger than any frame, so that one that fills it was cut: a super-packet has 64 KiB, and headers. */
 const SCRATCH_SIZE = 66 * 1024;
@@ -87,7 +87,7 @@ export class FrameReader {
         this.#wait();
         return;
       }
-      if (size === PUMPED) {
+      if (size === OCCUPIED || size === PUMPED) {
         this.#refuse(size);
         continue;
       }
@@ -109,7 +109,7 @@ export class FrameReader {
   #wait(): void {
     const error = this.#handle.wait(this.#onReadable);
     if (error === 0) this.#probe.start();
-    else if (error === -EBUSY || error === PUMPED) this.#refuse(error);
+    else if (error === OCCUPIED || error === PUMPED) this.#refuse(error);
     else this.#fail(error);
   }
 

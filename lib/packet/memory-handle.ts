@@ -6,11 +6,11 @@ import { constants } from 'node:os';
 import { systemError } from '../errors.js';
 import type { FrameSlabHandle, PacketQueueHandle } from '../native/binding.js';
 import { FrameRing } from './frame-ring.js';
-import { LOST_MEMORY } from './outcome.js';
+import { LOST_MEMORY, OCCUPIED } from './outcome.js';
 import { type FrameSlab, slabOf } from './slab.js';
 import { Wakeup } from './wakeup.js';
 
-const { EAGAIN, EBADF, EBUSY, EINVAL, EMSGSIZE, ENODEV, EOPNOTSUPP } = constants.errno;
+const { EAGAIN, EBADF, EINVAL, EMSGSIZE, ENODEV, EOPNOTSUPP } = constants.errno;
 
 /** What one turn of the event loop may bring: kFramesPerTurn in native/frame_flow.h. */
 const FRAMES_PER_TURN = 64;
@@ -55,6 +55,7 @@ export class MemoryQueueHandle implements PacketQueueHandle {
   }
 
   read(buffer: Uint8Array): number {
+    if (this.#flow !== undefined) return OCCUPIED;
     const frame = this.#take();
     if (typeof frame === 'number') return frame;
     // As the kernel cuts it.
@@ -66,6 +67,7 @@ export class MemoryQueueHandle implements PacketQueueHandle {
   }
 
   readBatch(handle: FrameSlabHandle): number {
+    if (this.#flow !== undefined) return OCCUPIED;
     const slab = slabOf(handle);
     return this.#readInto(slab, slab.slots);
   }
@@ -97,7 +99,7 @@ export class MemoryQueueHandle implements PacketQueueHandle {
 
   wait(readable: (status: number) => void): number {
     if (this.#closed) return -EBADF;
-    if (this.#isRead) return -EBUSY;
+    if (this.#isRead) return OCCUPIED;
     this.#readable = new Wakeup(() => {
       if (!this.#isReadable) return;
       this.cancelWait();
@@ -114,7 +116,7 @@ export class MemoryQueueHandle implements PacketQueueHandle {
 
   drain(writable: (status: number) => void): number {
     if (this.#closed) return -EBADF;
-    if (this.#writable !== undefined) return -EBUSY;
+    if (this.#writable !== undefined) return OCCUPIED;
     this.#writable = new Wakeup(() => {
       if (!this.#isWritable) return;
       this.cancelDrain();
@@ -132,7 +134,7 @@ export class MemoryQueueHandle implements PacketQueueHandle {
   /** Nothing comes while it spins: who writes is JavaScript of the same thread. */
   startFlow(handle: FrameSlabHandle, batch: (count: number) => void, _spin: number, _busy: boolean): number {
     if (this.#closed) return -EBADF;
-    if (this.#isRead) return -EBUSY;
+    if (this.#isRead) return OCCUPIED;
     const slab = slabOf(handle);
     const flow = new Wakeup(() => this.#runFlow(flow, slab, batch));
     this.#flow = flow;

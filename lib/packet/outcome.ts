@@ -54,7 +54,7 @@ function hintFor(errno: number, syscall: 'read' | 'write', device: QueueDevice):
 /** The error of a wait that could not begin. */
 export function cannotWait(device: QueueDevice, errno: number): Error {
   if (errno === -EBADF) return closedQueue(device);
-  if (errno !== -EBUSY) return refusal(device, errno, 'read');
+  if (errno !== OCCUPIED) return refusal(device, errno, 'read');
   const error = systemError(errno, 'read', `'${device.name}': its queue is being read already, by a loop or onBatch`);
   return Object.assign(error, { code: 'ERR_INVALID_STATE' });
 }
@@ -66,8 +66,9 @@ function pumpedError({ name }: QueueDevice): Error {
 
 export const closedQueue = (device: QueueDevice): Error => closedError(`the queue of "${device.name}"`);
 
-/** What a queue says to those who would read it while a pump does. */
+/** What a queue says to those who would read it while a pump does, or `onBatch` (or, to those who would wait, a loop). */
 export const PUMPED = -EALREADY;
+export const OCCUPIED = -EBUSY;
 
 /** What the native flow says when its slab was transferred. */
 export const LOST_MEMORY = -EFAULT;

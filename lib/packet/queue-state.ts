@@ -1,6 +1,7 @@
 /** `PacketQueue.attach` and `detach`: whether the kernel gives a queue frames. */
 import { constants } from 'node:os';
 import { systemError } from '../errors.js';
+import type { PacketQueueHandle } from '../native/binding.js';
 import { type CallOptions, call, type Operation } from '../operation.js';
 import { closedQueue, type QueueDevice } from './outcome.js';
 import { tunIoctl } from './tun-ioctl.js';
@@ -9,9 +10,7 @@ import { tunIoctl } from './tun-ioctl.js';
 const ATTACH = 0x200;
 const DETACH = 0x400;
 
-interface Queue {
-  readonly fd: number;
-}
+type Queue = Pick<PacketQueueHandle, 'fd' | 'closed'>;
 
 export const attachQueue = call(
   'attach',
@@ -25,8 +24,8 @@ export const detachQueue = call(
   (queue: Queue, device: QueueDevice, _options: CallOptions = {}): Operation<void> => setState(queue, device, DETACH),
 );
 
-function* setState({ fd }: Queue, device: QueueDevice, state: number): Operation<void> {
-  if (fd < 0) throw closedQueue(device);
+function* setState({ fd, closed = fd < 0 }: Queue, device: QueueDevice, state: number): Operation<void> {
+  if (closed) throw closedQueue(device);
   if (device.multiQueue !== true) throw wrongState(device, 'it was made with one queue, which stays attached');
   try {
     yield* tunIoctl(fd, device.name, 'TUNSETQUEUE', state);

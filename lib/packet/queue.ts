@@ -7,7 +7,7 @@ import type { PacketQueueHandle } from '../native/binding.js';
 import type { CallOptions } from '../operation.js';
 import { type BatchCallback, BatchReader, type OnBatchOptions } from './batch-reader.js';
 import { FrameReader } from './frame-reader.js';
-import { cannotWait, closedQueue, type QueueDevice, refusal } from './outcome.js';
+import { cannotWait, closedQueue, OCCUPIED, type QueueDevice, refusal } from './outcome.js';
 import { attachQueue, detachQueue } from './queue-state.js';
 import { type FrameSlab, slabHandle } from './slab.js';
 import { duplexOver, readableOver, writableOver } from './streams.js';
@@ -70,8 +70,9 @@ export const partsOf = (queue: PacketQueue): QueueParts => partsIn(queue);
  * kernel's own queue (`txQueueLength` of the link), which drops what does not fit. A pending read keeps the
  * process alive; an idle queue does not.
  *
- * Three ways to read, of which one at a time: `for await` (and the streams) gives each frame as a Uint8Array of
- * its own. `onBatch` and `readBatch` put frames into a `FrameSlab`, and allocate nothing.
+ * Three ways to read: `for await` (and the streams) gives each frame as a Uint8Array of its own. `onBatch` and
+ * `readBatch` put frames into a `FrameSlab`, and allocate nothing. While `onBatch` flows, nothing else reads
+ * (ERR_INVALID_STATE), not even its callback.
  */
 export class PacketQueue implements AsyncIterable<Uint8Array> {
   readonly #handle: PacketQueueHandle;
@@ -132,7 +133,7 @@ export class PacketQueue implements AsyncIterable<Uint8Array> {
    *
    * @returns how many: they are in the first slots. 0 if there is none.
    * @throws ENODEV if the link was deleted (a MACVTAP does not tell), ERR_INVALID_STATE once the queue is closed,
-   *   and while a pump reads it.
+   *   and while `onBatch` or a pump reads it.
    */
   readBatch(slab: FrameSlab): number {
     const count = this.#handle.readBatch(checkSlab(slab, 'readBatch'));
@@ -146,8 +147,8 @@ export class PacketQueue implements AsyncIterable<Uint8Array> {
    * @returns 1; or 0 if the kernel has no room for it now (only where the link behind is congested: a MACVTAP, a
    *   packet socket, a TAP with a small send buffer): the frame is dropped, or may be tried again when `drained`.
    * @throws RangeError ERR_OUT_OF_RANGE for a frame that no link can carry.
-   * @throws EIO if the link is down, ENODEV if it was deleted (a MACVTAP tells neither: the frame is lost), EINVAL if a TUN gets what is no IP
-   *   packet, ERR_INVALID_STATE once the queue is closed.
+   * @throws EIO if the link is down, ENODEV if it was deleted (a MACVTAP tells neither: the frame is lost), EINVAL if
+   *   a TUN gets what is no IP packet, ERR_INVALID_STATE once the queue is closed.
    */
   write(frame: Uint8Array | readonly Uint8Array[]): 0 | 1 {
     const written = frame instanceof Uint8Array ? this.#writeOne(frame) : this.#writeParts(frame);
@@ -234,7 +235,7 @@ export class PacketQueue implements AsyncIterable<Uint8Array> {
 
   /**
    * The kernel gives this queue no frames any more, and spreads the flows over the others of its device. What waited
-   * in it may be lost; writing goes on. For devices with several queues, and every MACVTAP.
+   * in it may be lost; writing goes on, and so does a pump. For devices with several queues, and every MACVTAP.
    *
    * ioctl TUNSETQUEUE with IFF_DETACH_QUEUE
    *
@@ -271,8 +272,7 @@ export class PacketQueue implements AsyncIterable<Uint8Array> {
    */
   release(): number {
     this.#joinPumps();
-    const fd = this.#handle.release();
-    if (fd < 0) throw nameCall(closedQueue(this.#device), 'release');
+    const fd = this.#takeDescriptor();
     this.#closing ??= Promise.resolve();
     this.#end();
     return fd;
@@ -299,6 +299,16 @@ export class PacketQueue implements AsyncIterable<Uint8Array> {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #takeDescriptor(): number {
+    try {
+      const fd = this.#handle.release();
+      if (fd < 0) throw closedQueue(this.#device);
+      return fd;
+    } catch (error) {
+      throw nameCall(error, 'release');
+    }
   }
 
   #joinPumps(): void {
@@ -340,10 +350,14 @@ export class PacketQueue implements AsyncIterable<Uint8Array> {
   }
 
   #failed(errno: number, call: string, syscall: 'read' | 'write'): never {
-    throw nameCall(
-      errno === -EBADF && this.closed ? closedQueue(this.#device) : refusal(this.#device, errno, syscall),
-      call,
-    );
+    throw nameCall(this.#errorOf(errno, syscall), call);
+  }
+
+  #errorOf(errno: number, syscall: 'read' | 'write'): Error {
+    if (errno === -EBADF && this.closed) return closedQueue(this.#device);
+    return errno === OCCUPIED && syscall === 'read'
+      ? cannotWait(this.#device, errno)
+      : refusal(this.#device, errno, syscall);
   }
 }
 

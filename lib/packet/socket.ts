@@ -7,7 +7,7 @@ import { descriptorOf, type NetnsOptions } from '../netns/netns.js';
 import { both, call, type Operation, perform } from '../operation.js';
 import { getLink, type LinkRef } from '../rtnetlink/link/find.js';
 import type { Link } from '../rtnetlink/link/link.js';
-import { type BpfInstruction, encodeProgram } from './filters.js';
+import { type BpfInstruction, encodeProgram } from './bpf.js';
 import { addHint, closeHandles } from './open.js';
 import type { QueueDevice } from './outcome.js';
 import { PacketQueue } from './queue.js';

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { constants } from 'node:os';
 import { expect, test, vi } from 'vitest';
 import { createNetns } from '../../lib/netns/calls.js';
@@ -248,6 +249,39 @@ describeKernel.needs('tun')('onBatch', () => {
       await third.ended;
       expect(queue.closed).toBe(true);
       expect(() => queue.onBatch(() => undefined)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_STATE' }));
+    }));
+
+  test('while frames flow, nothing else takes any, not even the callback', () =>
+    withNetns(async (netns) => {
+      await using tap = await quiet(netns);
+      const queue = queueOf(tap);
+      const slab = new FrameSlab();
+      const loop = queue[Symbol.asyncIterator]();
+      const refused = expect.objectContaining({
+        code: 'ERR_INVALID_STATE',
+        message: expect.stringContaining('its queue is being read already, by a loop or onBatch'),
+      });
+      let seen = 0;
+      let within: unknown;
+      const reader = queue.onBatch((_slab, count) => {
+        seen += count;
+        try {
+          queue.readBatch(slab);
+        } catch (error) {
+          within = error;
+        }
+      });
+      // The event loop has no turn before the others ask.
+      const sender = [`--net=/proc/${process.pid}/fd/${netns.fd}`, 'python3', '-c', SENDER, tap.link.name, '3', '60'];
+      execFileSync('nsenter', sender);
+      expect(() => queue.readBatch(slab)).toThrow(refused);
+      await expect(loop.next()).rejects.toEqual(refused);
+      await vi.waitFor(() => expect(seen).toBe(3));
+      expect(within).toEqual(refused);
+      reader.stop();
+      await inside(netns, 'python3', '-c', SENDER, tap.link.name, '2', '60');
+      expect((await loop.next()).value).toHaveLength(60);
+      expect(queue.readBatch(slab)).toBe(1);
     }));
 
   test('drained resolves when there is room, and when the queue is closed', () =>

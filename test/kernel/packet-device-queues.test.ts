@@ -1,7 +1,8 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { createNetns } from '../../lib/netns/calls.js';
 import type { Netns } from '../../lib/netns/netns.js';
 import { openMacvtap } from '../../lib/packet/macvtap.js';
+import { pump } from '../../lib/packet/pump.js';
 import { FrameSlab } from '../../lib/packet/slab.js';
 import { createTap, openPacketDevice } from '../../lib/packet/tun.js';
 import { createMacvtap } from '../../lib/rtnetlink/kinds/macvtap.js';
@@ -53,6 +54,23 @@ describeKernel.needs('tun')('queues that are detached', () => {
       expect(Math.min(a, b)).toBeGreaterThan(0);
       first.detachSync();
       expect(await counts()).toEqual([0, 100]);
+    }));
+
+  test('get frames of a pump, which reads them again when they are attached', () =>
+    withNetns(async (netns) => {
+      const spec = { netns, up: true, addrGenMode: 'none' } as const;
+      await using a = await createTap({ ...spec, name: 'a', queues: 2 });
+      await using b = await createTap({ ...spec, name: 'b' });
+      // So that all flows are the first one's.
+      await a.queues[1]?.detach();
+      await using relay = pump(queueOf(a), queueOf(b));
+      await queueOf(a).detach();
+      await sendFrames(netns, 'b', FRAME, FRAME, FRAME);
+      await vi.waitFor(() => expect(relay.stats.bToA.frames).toBe(3));
+      await queueOf(a).attach();
+      await sendFrames(netns, 'a', FRAME, FRAME);
+      await vi.waitFor(() => expect(relay.stats.aToB.frames).toBe(2));
+      expect(relay.stats.bToA.dropped).toBe(0);
     }));
 
   test('a queue that is in that state already, or is the only one, or closed, says so', () =>

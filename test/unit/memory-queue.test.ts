@@ -59,6 +59,32 @@ test('there is no descriptor to give away, and asking for it closes nothing', ()
   expect(handle.release()).toBe(-1);
 });
 
+test('what only a descriptor can do names the call', async () => {
+  const [queue] = createMemoryQueues();
+  expect(() => queue.release()).toThrow(/^release: EOPNOTSUPP: .*'memory': a queue in memory has no descriptor/);
+  const alone = /^(at|de)tach: .*'memory': it was made with one queue, which stays attached/;
+  await expect(queue.detach()).rejects.toThrow(alone);
+  expect(() => queue.attachSync()).toThrow(alone);
+  await queue.close();
+  for (const call of [() => queue.release(), () => queue.detachSync()])
+    expect(call).toThrow(/^(release|detach): the queue of "memory" is closed/);
+});
+
+test('while frames flow, nothing else takes any', async () => {
+  const [a, b] = createMemoryQueues();
+  const slab = new FrameSlab();
+  const refused = /its queue is being read already, by a loop or onBatch/;
+  const counts: number[] = [];
+  const reader = b.onBatch((_slab, count) => counts.push(count));
+  a.write(frame(0));
+  expect(() => b.readBatch(slab)).toThrow(refused);
+  await expect(b[Symbol.asyncIterator]().next()).rejects.toThrow(refused);
+  await vi.waitFor(() => expect(counts).toEqual([1]));
+  reader.stop();
+  a.write(frame(1));
+  expect(b.readBatch(slab)).toBe(1);
+});
+
 test('a pump, which moves frames between descriptors, refuses it and leaves it as it was', async () => {
   const [a, b] = createMemoryQueues();
   expect(() => pump(a, b)).toThrow(/pump: EOPNOTSUPP: .*'memory'/);
