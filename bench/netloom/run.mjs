@@ -7,6 +7,7 @@
  */
 import { rows as containers } from './containers.mjs';
 import { rows as links } from './links.mjs';
+import { rows as captures } from './packets/capture.mjs';
 import { rows as costs } from './packets/cost.mjs';
 import { rows as echoes } from './packets/echo.mjs';
 import { rows as forwarders } from './packets/forward.mjs';
@@ -27,7 +28,7 @@ import { rows as routes } from './routes.mjs';
  */
 
 const [row = '', flavour = '', n = ''] = process.argv.slice(2);
-const run = { ...containers, ...links, ...routes, ...echoes, ...costs, ...forwarders, ...queues }[row];
+const run = { ...containers, ...links, ...routes, ...echoes, ...costs, ...captures, ...forwarders, ...queues }[row];
 if (run === undefined) throw new Error(`no row is called ${row}`);
 
 /** @type {Record<string, number>} */
