@@ -167,9 +167,9 @@ os.execvp(sys.argv[1], sys.argv[1:])`;
           parentPort.postMessage(device.link.name);
           parentPort.once('message', async () => {
             reader.stop();
-            parentPort.postMessage(queue.stats.framesIn);
+            const { framesIn } = queue.stats;
             await device.close();
-            parentPort.postMessage('closed');
+            parentPort.postMessage(framesIn);
           });
         }
         void main();
@@ -182,7 +182,6 @@ os.execvp(sys.argv[1], sys.argv[1:])`;
       const answers = told();
       for (const worker of workers) worker.postMessage('stop');
       const counts = await answers;
-      await told();
       const links = (await listLinks({ netns })).map(({ name }) => name);
       console.log(JSON.stringify({ names, counts, links }));`;
     const { names, counts, links } = JSON.parse((await program(source)).stdout.toString());
