@@ -18,7 +18,8 @@ namespace {
 BpfFilter FilterFrom(const Bytes& bytes) {
   const size_t count = bytes.size / sizeof(sock_filter);
   auto program = std::make_unique<sock_filter[]>(count);
-  std::memcpy(program.get(), bytes.data, count * sizeof(sock_filter));
+  // No filter has no bytes, and then no address either.
+  if (count > 0) std::memcpy(program.get(), bytes.data, count * sizeof(sock_filter));
   return {std::move(program), count};
 }
 

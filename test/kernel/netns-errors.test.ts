@@ -233,7 +233,7 @@ describeKernel('namespaces that cannot be', () => {
        while (held.length > 0) closeSync(held.pop());
        const links = (await listLinks({ netns })).map(({ name }) => name);
        console.log(JSON.stringify({ codes: [...new Set(codes)], links, named: await listNetns() }));`,
-      { wrap: ['sh', '-c', 'ulimit -n 64 && exec "$@"', 'sh'] },
+      { wrap: ['sh', '-c', 'ulimit -n 256 && exec "$@"', 'sh'] },
     );
     expect(told).toEqual({ codes: ['EMFILE'], links: ['lo'], named: [] });
   });
