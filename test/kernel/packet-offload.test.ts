@@ -3,12 +3,15 @@ import { createNetns } from '../../lib/netns/calls.js';
 import type { Netns } from '../../lib/netns/netns.js';
 import type { PacketDevice } from '../../lib/packet/device.js';
 import { openMacvtap } from '../../lib/packet/macvtap.js';
+import { completeChecksum, groCoalesce, gsoSplit } from '../../lib/packet/segmentation.js';
 import { FrameSlab } from '../../lib/packet/slab.js';
 import type { TunSpec } from '../../lib/packet/spec.js';
 import { createTap, createTun, openPacketDevice } from '../../lib/packet/tun.js';
+import { parseVnetHeader } from '../../lib/packet/vnet-header.js';
 import { createMacvtap } from '../../lib/rtnetlink/kinds/macvtap.js';
 import { createVeth } from '../../lib/rtnetlink/kinds/veth.js';
 import { deleteLink } from '../../lib/rtnetlink/link/delete.js';
+import { readPacket } from '../unit/offload-reading.ts';
 import { expectNoLeaks } from './leaks.ts';
 import { FRAME, inside, ipLink, queueOf, withNetns } from './packet-peers.ts';
 import { frameTo, sendFrames } from './packet-senders.ts';
@@ -107,6 +110,34 @@ describeKernel.needs('tun')('offload', () => {
     }),
   );
 
+  test.each([
+    ['a UDP datagram', 10, 'echo hello > /dev/udp/10.0.0.2/99'],
+    ['a SYN of TCP', 12, 'timeout 0.2 bash -c "echo > /dev/tcp/10.0.0.2/99" || true'],
+    ['a UDP datagram over IPv6', 10, 'echo hello > /dev/udp/fd00::2/99'],
+  ] as const)('%s without a checksum has a right one when it was completed', (_what, vnetHeaderSize, command) =>
+    withNetns(async (netns) => {
+      await using tun = await createTun({
+        name: 'tun0',
+        netns,
+        up: true,
+        addresses: ['10.0.0.1/24', 'fd00::1/64'],
+        offload: { checksum: true },
+        vnetHeaderSize,
+        addrGenMode: 'none',
+      });
+      const slab = new FrameSlab({ slots: 4 });
+      await inside(netns, 'bash', '-c', command);
+      expect(queueOf(tun).readBatch(slab)).toBe(1);
+      const packet = slab.frame(0);
+      const behind = packet.subarray(vnetHeaderSize);
+      expect(parseVnetHeader(packet, 0, vnetHeaderSize).needsChecksum).toBe(true);
+      expect(readPacket(behind, 3)?.rightChecksums).toBe(false);
+      completeChecksum(packet, { headerSize: vnetHeaderSize });
+      expect(parseVnetHeader(packet, 0, vnetHeaderSize).needsChecksum).toBe(false);
+      expect(readPacket(behind, 3)?.rightChecksums).toBe(true);
+    }),
+  );
+
   test('a device that others have open is opened as they have it, or not at all', () =>
     withNetns(async (netns) => {
       const options = { netns, offload: {} } as const;
@@ -187,6 +218,65 @@ describeKernel.needs('tun')('TCP through a forwarder in JavaScript', () => {
     // The server's data goes from a to b.
     if (superPackets) expect(there.longest).toBeGreaterThan(3000);
     else expect(there.longest).toBe(1500 + a.vnetHeaderSize);
+  });
+});
+
+describeKernel.needs('tun')('TCP between a side with offload and one without', () => {
+  expectNoLeaks(async () => {
+    await using netns = await createNetns();
+    await (await createTun({ netns })).close();
+  });
+
+  /** Cuts for the plain side, and merges for the other. The bytes of the longest packets, behind their vnet header. */
+  function translate(fast: PacketDevice, plain: PacketDevice) {
+    const seen = { toPlain: { read: 0, written: 0 }, toFast: { read: 0, written: 0 } };
+    const options = { layer: 3, headerSize: fast.vnetHeaderSize as 10 | 12 } as const;
+    const segments = new FrameSlab({ slots: 128, frameSize: 1500 });
+    const merged = new FrameSlab({ slots: 64, frameSize: 65535 + fast.vnetHeaderSize });
+    const longest = (slab: FrameSlab, count: number): number => Math.max(...slab.lengths.subarray(0, count));
+    const write = (to: PacketDevice, slab: FrameSlab, count: number): void => {
+      for (let done = 0; done < count; ) done += queueOf(to).writeBatch(slab, count - done, done);
+    };
+    queueOf(fast).onBatch((slab, count) => {
+      const { toPlain } = seen;
+      toPlain.read = Math.max(toPlain.read, longest(slab, count) - options.headerSize);
+      for (let i = 0; i < count; i++) {
+        const cut = gsoSplit(slab.frame(i), segments, options);
+        toPlain.written = Math.max(toPlain.written, longest(segments, cut));
+        write(plain, segments, cut);
+      }
+    });
+    queueOf(plain).onBatch((slab, count) => {
+      const { toFast } = seen;
+      toFast.read = Math.max(toFast.read, longest(slab, count));
+      const left = groCoalesce(slab, count, merged, options);
+      toFast.written = Math.max(toFast.written, longest(merged, left) - options.headerSize);
+      write(fast, merged, left);
+    });
+    return seen;
+  }
+
+  test.each([
+    ['cut', 10],
+    ['cut', 12],
+    ['merged', 10],
+    ['merged', 12],
+  ] as const)('arrives whole, %s on its way, with a header of %i bytes', async (how, vnetHeaderSize) => {
+    await using near = await createNetns();
+    await using far = await createNetns();
+    const common = { name: 'tun0', up: true, addrGenMode: 'none' } as const;
+    const offload = { offload: true, vnetHeaderSize } as const;
+    const [left, right] = how === 'cut' ? [offload, {}] : [{}, offload];
+    await using a = await createTun({ ...common, netns: near, addresses: ['10.0.0.1/24'], ...left });
+    await using b = await createTun({ ...common, netns: far, addresses: ['10.0.0.2/24'], ...right });
+    // The server's data goes from a to b.
+    const longest = how === 'cut' ? translate(a, b).toPlain : translate(b, a).toFast;
+    const sent = inside(near, 'python3', '-c', SERVER);
+    const [size, received] = (await inside(far, 'python3', '-c', CLIENT)).trim().split(' ');
+    expect(size).toBe(String(SIZE));
+    expect((await sent).trim()).toBe(`ready\n${received}`);
+    expect(how === 'cut' ? longest.written : longest.read).toBe(1500);
+    expect(how === 'cut' ? longest.read : longest.written).toBeGreaterThan(3000);
   });
 });
 
