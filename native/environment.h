@@ -6,6 +6,7 @@
 
 #include <napi.h>
 
+#include <cstdint>
 #include <list>
 #include <utility>
 
@@ -23,6 +24,8 @@ class Environment {
   WorkerPool& pool() { return *pool_; }
   // The namespace of the JavaScript thread.
   HomeNetns& home() { return home_; }
+  // How many packet queues flow, and share the thread.
+  uint32_t& flows() { return flows_; }
 
   // The constructor of the class T wraps, for native code that makes instances of it.
   template <typename T>
@@ -49,6 +52,7 @@ class Environment {
 
   WorkerPool* pool_;  // owns itself
   HomeNetns home_;
+  uint32_t flows_ = 0;
   std::list<std::pair<const void*, Napi::FunctionReference>> constructors_;
 };
 

@@ -3,6 +3,9 @@
 // wait in vain halves the time, a frame that was met makes it whole again, so that a quiet queue costs little. Busy:
 // never sleep.
 //
+// Queues that flow share their thread: while another one does, a look that finds nothing ends the turn, so that frames
+// of each are met in every turn of the event loop, and not after the others have waited in vain.
+//
 // Lifetime: a plain object within its PacketQueue. Thread: the environment's own.
 #pragma once
 
@@ -30,6 +33,7 @@ class FrameFlow {
   [[nodiscard]] uint32_t most() const { return most_ < left_ ? most_ : left_; }
 
   void Met(uint32_t frames, uint64_t now) {
+    met_ = frames;
     if (frames == most()) {
       most_ = 2 * most_ < kFramesPerTurn ? 2 * most_ : kFramesPerTurn;
     } else {
@@ -40,9 +44,10 @@ class FrameFlow {
     last_ = now;
     window_ns_ = spin_ns_;
   }
-  // Whether to look once more in this turn.
-  [[nodiscard]] bool Lingers(uint64_t now) const {
-    return left_ > 0 && now - turn_began_ < kTurnNs && (busy_ || now - last_ < window_ns_);
+  // Whether to look once more in this turn. `alone`: no other queue of the thread flows.
+  [[nodiscard]] bool Lingers(uint64_t now, bool alone) const {
+    if (left_ == 0 || now - turn_began_ >= kTurnNs) return false;
+    return alone ? busy_ || now - last_ < window_ns_ : met_ > 0;
   }
   // Whether to come back in the next turn without having been called. Otherwise the wait was in vain.
   bool StaysHot(uint64_t now) {
@@ -59,6 +64,7 @@ class FrameFlow {
   uint64_t turn_began_ = 0;
   uint64_t last_ = 0;  // when the last frame came
   uint32_t left_ = 0;  // of this turn
+  uint32_t met_ = 0;   // by the last look
   uint32_t most_ = 1;
   bool busy_ = false;
 };

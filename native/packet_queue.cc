@@ -79,6 +79,7 @@ PacketQueue::PacketQueue(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   Opened& opened = *info[0].As<Napi::External<Opened>>().Data();
   fd_ = std::move(opened.fd);
   socket_ = std::move(opened.socket);
+  flows_ = &Environment::Of(info.Env()).flows();
   DefineHotCalls(info.Env(), info.This());
 }
 
@@ -300,6 +301,7 @@ Napi::Value PacketQueue::StartFlow(const Napi::CallbackInfo& info) {
   slab_ = slab;
   flowing_.Begin(*this, info[1].As<Napi::Function>());
   refusal_ = kFlows;
+  ++*flows_;
   SpinOrWait(busy || HasMore());
   return Napi::Number::New(env, 0);
 }
@@ -309,11 +311,11 @@ void PacketQueue::StopFlow(const Napi::CallbackInfo&) {
 }
 
 Napi::Function PacketQueue::EndFlow() {
-  if (flowing_.active() && poll_ != nullptr) {
-    poll_->Forget(UV_READABLE);
-    StopSpinning();
-  }
-  if (refusal_ == kFlows) refusal_ = 0;
+  if (!flowing_.active()) return {};
+  --*flows_;
+  if (poll_ != nullptr) poll_->Forget(UV_READABLE);
+  StopSpinning();
+  refusal_ = 0;
   ++flow_number_;
   return flowing_.End(*this);
 }
@@ -354,7 +356,7 @@ void PacketQueue::RunFlow(int status) {
     if (count != 0 && (!TellFlow(count) || number != flow_number_)) return;
     if (spins) now = uv_hrtime();
     flow_.Met(static_cast<uint32_t>(count), now);
-  } while ((spins && flow_.Lingers(now)) || (HasMore() && flow_.most() > 0));
+  } while ((spins && flow_.Lingers(now, *flows_ == 1)) || (HasMore() && flow_.most() > 0));
   const bool stays_hot = spins && flow_.StaysHot(now);
   SpinOrWait(stays_hot || HasMore());
 }

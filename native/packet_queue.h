@@ -109,6 +109,7 @@ class PacketQueue final : public Napi::ObjectWrap<PacketQueue>, private FdObserv
   Pending flowing_;
   FrameFlow flow_;
   const FrameSlab* slab_ = nullptr;  // held by the callback
+  uint32_t* flows_ = nullptr;        // the environment's, which counts those that flow
   uint64_t flow_number_ = 0;         // a flow that was stopped is not the one that began meanwhile
   bool spinning_ = false;
   bool keep_alive_ = true;

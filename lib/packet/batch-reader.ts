@@ -17,10 +17,11 @@ export interface OnBatchOptions {
   /**
    * Microseconds after the last frame during which reading goes on instead of sleeping, 0 to 1,000,000: the next
    * frame is met 15 to 40 µs sooner, for a processor that is busy meanwhile. Waits that were in vain shorten it. The
-   * event loop gets its turn every 200 µs. 0 if absent.
+   * event loop gets its turn every 200 µs, and while another queue of the thread flows, whenever nothing comes. 0 if
+   * absent.
    */
   readonly spin?: number | undefined;
-  /** Never sleeps: takes a whole processor. The event loop gets its turn every 200 µs. */
+  /** Never sleeps: takes a whole processor. The event loop gets its turn as with `spin`. */
   readonly busy?: boolean | undefined;
 }
 

@@ -224,6 +224,24 @@ describeKernel.needs('tun')('onBatch', () => {
 
   const quiet = (netns: Awaited<ReturnType<typeof createNetns>>) => createTap({ netns, up: true, addrGenMode: 'none' });
 
+  test('busy flows of one thread do not wait for each other while nothing comes', () =>
+    withNetns(async (netns) => {
+      await using one = await quiet(netns);
+      await using other = await quiet(netns);
+      const readers = [one, other].map((tap) => queueOf(tap).onBatch(() => undefined, { busy: true }));
+      const turnsIn = async (milliseconds: number): Promise<number> => {
+        const end = performance.now() + milliseconds;
+        let turns = 0;
+        for (; performance.now() < end; turns++) await new Promise(setImmediate);
+        return turns;
+      };
+      // Each would otherwise take 200 µs of every turn.
+      expect(await turnsIn(200)).toBeGreaterThan(1000);
+      readers[1]?.stop();
+      expect(await turnsIn(200)).toBeLessThan(1050);
+      readers[0]?.stop();
+    }));
+
   test('stopping and closing end it, from within the callback too; then something else may read', () =>
     withNetns(async (netns) => {
       const tap = await quiet(netns);
