@@ -5,6 +5,7 @@ import { setLink } from '../../lib/rtnetlink/link/set.js';
 import { expectNoLeaks } from './leaks.js';
 import { FRAME, inside, ipLink, pause, program, queueOf, readAll, withNetns } from './packet-peers.js';
 import { describeKernel } from './privilege.js';
+import { SLOWNESS } from './slowness.ts';
 
 describeKernel.needs('tun')('a queue', () => {
   expectNoLeaks(async () => {
@@ -198,7 +199,7 @@ describeKernel.needs('tun')('the process', () => {
         setImmediate(() => parentPort.postMessage('reading'));
         for await (const frame of tap.queues[0]);
       \`);
-      for (let i = 0; i < 50; i++) {
+      for (let i = 0; i < ${SLOWNESS > 1 ? 5 : 50}; i++) {
         const one = new Worker(new URL(worker));
         await new Promise((resolve, reject) => { one.on('message', resolve); one.on('error', reject); });
         if (tuns() !== 1) throw new Error('not open');
