@@ -127,8 +127,10 @@ describeKernel.needs('tun')('offload', () => {
       });
       const slab = new FrameSlab({ slots: 4 });
       await inside(netns, 'bash', '-c', command);
-      expect(queueOf(tun).readBatch(slab)).toBe(1);
-      const packet = slab.frame(0);
+      const count = queueOf(tun).readBatch(slab);
+      // IPv6 has something to say of its own.
+      const isSent = (frame: Uint8Array): boolean => readPacket(frame.subarray(vnetHeaderSize), 3) !== undefined;
+      const [packet] = Array.from({ length: count }, (_, i) => slab.frame(i)).filter(isSent) as [Uint8Array];
       const behind = packet.subarray(vnetHeaderSize);
       expect(parseVnetHeader(packet, 0, vnetHeaderSize).needsChecksum).toBe(true);
       expect(readPacket(behind, 3)?.rightChecksums).toBe(false);
@@ -282,7 +284,9 @@ describeKernel.needs('tun')('TCP between a side with offload and one without', (
 
 describeKernel.needs('devices')('offload of a macvtap', () => {
   async function onVeth(netns: Netns) {
-    const [parent] = await createVeth({ name: 'v0', netns, up: true, peer: { name: 'v1', up: true } });
+    // Silent: nothing but the test sends.
+    const quiet = { up: true, addrGenMode: 'none' } as const;
+    const [parent] = await createVeth({ name: 'v0', netns, ...quiet, peer: { name: 'v1', ...quiet } });
     return createMacvtap({ name: 'a', parent, mac: '02:00:00:00:00:0a', up: true, addrGenMode: 'none' });
   }
 
