@@ -22,6 +22,7 @@ export class Netns {
   readonly #shared: boolean;
   #closed = false;
   #holders = 0;
+  readonly #closers = new Set<() => void>();
   readonly #sockets: Sockets;
 
   /** @internal Namespaces come from createNetns, openNetns and currentNetns. */
@@ -62,6 +63,12 @@ export class Netns {
     };
   }
 
+  /** @internal Calls `end` when the handle is closed, unless what it returns is called before. */
+  onClose(end: () => void): () => void {
+    this.#closers.add(end);
+    return () => void this.#closers.delete(end);
+  }
+
   /**
    * Gives the descriptor and the sockets back. Idempotent, never waits. The handle of the process's own
    * namespace is shared by all its users, and stays open.
@@ -71,6 +78,8 @@ export class Netns {
     this.#closed = true;
     this.#sockets.close();
     if (this.#holders === 0) this.#handle.close();
+    for (const end of this.#closers) end();
+    this.#closers.clear();
   }
 
   [Symbol.dispose](): void {

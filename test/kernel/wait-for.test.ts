@@ -1,4 +1,14 @@
-import { addAddress, addRoute, createBridge, createVeth, deleteLink, deleteRoute, setLink, waitFor } from 'netloom';
+import {
+  addAddress,
+  addRoute,
+  createBridge,
+  createNetns,
+  createVeth,
+  deleteLink,
+  deleteRoute,
+  setLink,
+  waitFor,
+} from 'netloom';
 import { expect, test } from 'vitest';
 import { expectNoLeaks } from './leaks.ts';
 import { pause, withNetns } from './packet-peers.ts';
@@ -106,6 +116,17 @@ describeKernel('waitFor', () => {
       await pause(10);
       aborting.abort();
       await aborted;
+      const atOnce = new AbortController();
+      const opening = expect(waitFor(a, 'up', { signal: atOnce.signal })).rejects.toMatchObject({ name: 'AbortError' });
+      atOnce.abort();
+      await opening;
+      const other = await createNetns();
+      const closed = expect(waitFor('late', 'up', { netns: other })).rejects.toMatchObject({
+        code: 'ERR_INVALID_STATE',
+      });
+      await pause(10);
+      other.close();
+      await closed;
       await expect(waitFor(a, 'up', { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' });
     }));
 

@@ -19,6 +19,7 @@ import {
   setLink,
   watch,
 } from 'netloom';
+import * as sync from 'netloom/sync';
 import { expect, test, vi } from 'vitest';
 import { expectNoLeaks } from './leaks.ts';
 import { inside, pause, program, withNetns } from './packet-peers.ts';
@@ -158,6 +159,49 @@ describeKernel('watch', () => {
       expect(watcher.snapshot().links.get(port.index)?.name).toBe('port');
     }));
 
+  test('an answer that is older than what was heard meanwhile does not count', () =>
+    withNetns(async (netns) => {
+      const br = await createBridge({ name: 'br', netns, up: true });
+      const [port] = await createVeth({ name: 'port', netns, up: true, master: br, peer: { name: 'p', up: true } });
+      await using watcher = watch({ links: true }, { netns });
+      await watcher.ready;
+      for (let round = 0; round < 20; round++) {
+        await pause(10);
+        // Told by the bridge, so the watcher asks for the link.
+        await setLink(port, { bridgePort: { cost: 100 + round } });
+        for (let turn = 0; turn < (round % 4) + 1; turn++) await new Promise((resolve) => setImmediate(resolve));
+        // The answer waits while this thread is busy, and the link changes.
+        const end = performance.now() + 4;
+        while (performance.now() < end);
+        sync.setLink(port, { mtu: 1300 + round });
+        await pause(40);
+        expect(watcher.snapshot().links.get(port.index)?.mtu).toBe(1300 + round);
+      }
+    }));
+
+  test('a neighbour that lists do not show any more is gone', () =>
+    withNetns(async (netns) => {
+      const [a] = await createVeth({ name: 'a', netns, up: true, peer: { name: 'b', up: true } });
+      await using watcher = watch({ neighbors: true }, { netns });
+      await watcher.ready;
+      await addNeighbor({ address: '10.0.0.7', mac: '02:00:00:00:00:07', link: a });
+      expect(await nextOf(watcher, 'neighbor')).toMatchObject({ change: 'added', new: { address: '10.0.0.7' } });
+      await inside(
+        netns,
+        'ip',
+        'neigh',
+        'replace',
+        '10.0.0.7',
+        'lladdr',
+        '02:00:00:00:00:07',
+        'dev',
+        'a',
+        'nud',
+        'noarp',
+      );
+      expect(await nextOf(watcher, 'neighbor')).toMatchObject({ change: 'removed', old: { address: '10.0.0.7' } });
+    }));
+
   test('several namespaces in one watcher', () =>
     withNetns(async (one) => {
       await using two = await createNetns();
@@ -255,6 +299,18 @@ describeKernel('watch', () => {
       const other = await createNetns();
       other.close();
       await expect(watch({}, { netns: other }).next()).rejects.toMatchObject({ code: 'ERR_INVALID_STATE' });
+
+      const meanwhile = await createNetns();
+      const watched = watch({}, { netns: meanwhile });
+      await watched.ready;
+      const pending = expect(watched.next()).rejects.toMatchObject({ code: 'ERR_INVALID_STATE' });
+      meanwhile.close();
+      await pending;
+
+      const early = watch({}, { netns, signal: AbortSignal.abort() });
+      const first = expect(early.next()).rejects.toMatchObject({ name: 'AbortError' });
+      await expect(early.ready).rejects.toMatchObject({ name: 'AbortError' });
+      await first;
     }));
 
   test.each<[selection: unknown, options: object, code: string, message: RegExp]>([
@@ -277,6 +333,8 @@ describeKernel('watch', () => {
       const watcher = watch({ links: true });
       await watcher.ready;`;
     expect((await program(`${open} watcher.unref(); console.log('left');`)).stdout).toBe('left\n');
+    const early = "(await import(dist + 'index.js')).watch({ links: true }).unref(); console.log('left');";
+    expect((await program(early)).stdout).toBe('left\n');
     expect(
       (
         await program(

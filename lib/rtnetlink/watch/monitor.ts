@@ -1,6 +1,6 @@
 /** Hearing what changes in a namespace: the multicast groups of rtnetlink, message by message. */
 import { constants } from 'node:os';
-import { describeErrno, systemError } from '../../errors.js';
+import { closedError, systemError } from '../../errors.js';
 import type { NetlinkMonitor } from '../../native/binding.js';
 import { native } from '../../native/load.js';
 import { align4, ByteReader, LITTLE_ENDIAN } from '../../netlink/bytes.js';
@@ -33,6 +33,8 @@ export interface MonitorListener {
   lost(): void;
   /** A turn's messages are all told. */
   settled(): void;
+  /** Nothing more can be told: the namespace was closed. */
+  failed(error: Error): void;
 }
 
 // What is received is told before anything else is received.
@@ -41,6 +43,7 @@ let buffer: ByteReader | undefined;
 export class Monitor {
   readonly #listener: MonitorListener;
   #socket: NetlinkMonitor | undefined;
+  #forgetNetns: (() => void) | undefined;
 
   private constructor(listener: MonitorListener) {
     this.#listener = listener;
@@ -57,6 +60,8 @@ export class Monitor {
     monitor.#socket = await native.openMonitorAsync({ netns: descriptorOf(netns), groups, receiveBuffer }, () =>
       monitor.#receive(DATAGRAMS_PER_TURN),
     );
+    monitor.#forgetNetns = netns.onClose(() => monitor.#fail(closedError(`namespace ${netns.sockets.label}`)));
+    if (netns.closed) monitor.#fail(closedError(`namespace ${netns.sockets.label}`));
     return monitor;
   }
 
@@ -71,8 +76,14 @@ export class Monitor {
 
   /** Idempotent. Nothing is told after this. */
   close(): void {
+    this.#forgetNetns?.();
     this.#socket?.close();
     this.#socket = undefined;
+  }
+
+  #fail(error: Error): void {
+    this.close();
+    this.#listener.failed(error);
   }
 
   #receive(most: number): void {
@@ -81,7 +92,7 @@ export class Monitor {
       const size = this.#socket.receive(buffer.bytes);
       if (size === -EAGAIN) break;
       if (size === -ENOBUFS || size === -EMSGSIZE) this.#listener.lost();
-      else if (size < 0) throw systemError(size, 'recvfrom', describeErrno(size)[1]);
+      else if (size < 0) this.#fail(systemError(size, 'recvfrom'));
       else this.#tell(buffer, size);
     }
     if (this.#socket !== undefined) this.#listener.settled();

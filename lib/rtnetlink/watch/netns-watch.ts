@@ -8,6 +8,7 @@ import { type ByteReader, LITTLE_ENDIAN } from '../../netlink/bytes.js';
 import { NLM_F_EXCL } from '../../netlink/message.js';
 import type { Netns } from '../../netns/netns.js';
 import { getLink, isGone } from '../link/find.js';
+import type { Link } from '../link/link.js';
 import type { Route } from '../route/route.js';
 import { AF_BRIDGE } from '../types.js';
 import type { NetworkEvent, Watched } from './events.js';
@@ -34,12 +35,15 @@ export class NetnsWatch {
   readonly #listener: NetnsListener;
   #monitor: Monitor | undefined;
   #closed = false;
+  #keepsAlive = true;
   /** Tables whose lists are being read, and what was heard of them meanwhile. */
   readonly #reading = new Set<TableName>();
   #heard: Heard[] = [];
   /** Tables to be read (again), and links that a bridge has spoken of. */
   readonly #stale = new Set<TableName>();
   readonly #staleLinks = new Set<number>();
+  /** The link that is being asked for, until there is news of it. */
+  #asked: number | undefined;
   #working: Promise<void> | undefined;
   /** Until the picture is complete for the first time, what is found is no news. */
   #complete = false;
@@ -58,6 +62,7 @@ export class NetnsWatch {
       this.#monitor.close();
       return;
     }
+    this.#monitor.keepAlive(this.#keepsAlive);
     for (const type of this.#tables) this.#stale.add(type);
     await this.#work();
     this.#complete = true;
@@ -69,6 +74,7 @@ export class NetnsWatch {
   }
 
   keepAlive(keep: boolean): void {
+    this.#keepsAlive = keep;
     this.#monitor?.keepAlive(keep);
   }
 
@@ -86,14 +92,20 @@ export class NetnsWatch {
     for (const type of this.#tables) this.#stale.add(type);
   }
 
+  failed(error: Error): void {
+    if (!this.#closed) this.#listener.failed(error);
+  }
+
   settled(): void {
     if (this.#stale.size > 0 || this.#staleLinks.size > 0) void this.#work();
   }
 
-  #hear(type: TableName, removed: boolean, flags: number, input: ByteReader, start: number, end: number): void {
+  #hear(type: TableName, wasRemoved: boolean, flags: number, input: ByteReader, start: number, end: number): void {
     const { netns } = this.picture;
     const value = TABLES[type].decode(netns, input, start, end);
     if (value === undefined) return;
+    const removed = wasRemoved || !isShown(type, value);
+    if (type === 'link' && (value as Link).index === this.#asked) this.#asked = undefined;
     if (type === 'route' && !this.#isPlain(value as Route, removed, flags)) {
       this.#stale.add('route');
       return;
@@ -173,16 +185,25 @@ export class NetnsWatch {
     }
   }
 
-  // A bridge tells of its ports in a form of its own: the link itself is asked for.
+  // A bridge tells of its ports in a form of its own: the link itself is asked for. An answer that news has overtaken
+  // may be older than it: the link is asked for again.
   async #look(index: number): Promise<void> {
+    this.#asked = index;
     try {
       const link = await getLink(index, { netns: this.picture.netns });
-      if (this.picture.rows('link').has(index)) this.#tell(this.picture.put('link', link));
+      this.#monitor?.drain();
+      if (!this.picture.rows('link').has(index)) return;
+      if (this.#asked === index) this.#tell(this.picture.put('link', link));
+      else this.#staleLinks.add(index);
     } catch (error) {
       if (!isGone(error)) throw error;
+    } finally {
+      this.#asked = undefined;
     }
   }
 }
+
+const isShown = <T extends TableName>(type: T, value: Watched[T]): boolean => TABLES[type].shown?.(value) ?? true;
 
 const keyOf = <T extends TableName>(type: T, value: Watched[T]): string | number => TABLES[type].key(value);
 

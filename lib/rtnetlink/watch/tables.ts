@@ -21,6 +21,8 @@ export interface WatchedTable<V> {
   readonly removed: number;
   /** Undefined for a message that is about something else. */
   decode(netns: Netns, input: ByteReader, start: number, end: number): V | undefined;
+  /** Whether lists have it. What is told and not shown is as good as gone. */
+  shown?(value: V): boolean;
   key(value: V): string | number;
   list(netns: Netns): Promise<V[]>;
   /** Without what passes by itself: two that are alike here are the same to somebody who looks anew. */
@@ -84,10 +86,8 @@ export const TABLES: { readonly [T in keyof Watched]: WatchedTable<Watched[T]> }
     groups: [GROUPS.neighbor],
     told: RTM.NEWNEIGH,
     removed: RTM.DELNEIGH,
-    decode: (netns, input, start, end) => {
-      const neighbor = isIp(input, start) ? decodeNeighbor(netns, input, start, end) : undefined;
-      return neighbor && isShown(neighbor) ? neighbor : undefined;
-    },
+    decode: (netns, input, start, end) => (isIp(input, start) ? decodeNeighbor(netns, input, start, end) : undefined),
+    shown: isShown,
     key: ({ link, address }) => `${link} ${address}`,
     list: async (netns) => (await listNeighbors({ netns })).filter(isShown),
     lasting: ({ used: _used, confirmed: _confirmed, updated: _updated, probes: _probes, ...neighbor }) => neighbor,

@@ -158,24 +158,26 @@ async function lookUntilFound(
 ): Promise<unknown> {
   const find = call('waitFor', { netns: true }, (ref: LinkRef, options: NetnsOptions = {}) => look(ref, options));
   const bell = new Bell(typeof link === 'object' ? link.index : typeof link === 'number' ? link : undefined);
-  const monitor = await Monitor.open(netns, groups, bell);
   const name = typeof link === 'object' ? link.name : String(link);
-  const onAbort = (): void => bell.fail(abortError(signal as AbortSignal));
+  const onAbort = (): void => bell.failed(abortError(signal as AbortSignal));
   signal?.addEventListener('abort', onAbort, { once: true });
   const timer =
     timeout === undefined
       ? undefined
       : setTimeout(() => {
-          bell.fail(systemError(-constants.errno.ETIMEDOUT, 'waitFor', `'${name}': not so after ${timeout} ms`));
+          bell.failed(systemError(-constants.errno.ETIMEDOUT, 'waitFor', `'${name}': not so after ${timeout} ms`));
         }, timeout);
+  let monitor: Monitor | undefined;
   try {
+    monitor = await Monitor.open(netns, groups, bell);
     for (;;) {
+      bell.check();
       const found = await find(link, { netns });
       if (found !== undefined) return found;
       await bell.rung();
     }
   } finally {
-    monitor.close();
+    monitor?.close();
     clearTimeout(timer);
     signal?.removeEventListener('abort', onAbort);
   }
@@ -206,9 +208,14 @@ class Bell {
 
   settled(): void {}
 
-  fail(error: Error): void {
-    this.#error = error;
+  failed(error: Error): void {
+    this.#error ??= error;
     this.#wake?.();
+  }
+
+  /** Throws what ends the wait. */
+  check(): void {
+    if (this.#error !== undefined) throw this.#error;
   }
 
   /** Resolves once it has rung since this resolved before. */
@@ -219,6 +226,6 @@ class Bell {
       });
     }
     this.#rang = false;
-    if (this.#error !== undefined) throw this.#error;
+    this.check();
   }
 }

@@ -71,7 +71,9 @@ export class NetworkWatcher implements AsyncIterableIterator<NetworkEvent, undef
   #overflown = false;
   readonly #waiters: Waiter[] = [];
   #closed = false;
+  /** What ended it, which is told once. */
   #error: unknown;
+  #cause: unknown;
   readonly #signal: AbortSignal | undefined;
   readonly #onAbort = (): void => this.#fail(abortError(this.#signal as AbortSignal));
 
@@ -134,6 +136,12 @@ export class NetworkWatcher implements AsyncIterableIterator<NetworkEvent, undef
     for (const waiter of this.#waiters.splice(0)) waiter.resolve(DONE);
   }
 
+  /** Keeps the process alive, as it does from the start. */
+  ref(): this {
+    for (const watch of this.#watches) watch.keepAlive(true);
+    return this;
+  }
+
   /** Lets the process end although events may still come. */
   unref(): this {
     for (const watch of this.#watches) watch.keepAlive(false);
@@ -155,7 +163,7 @@ export class NetworkWatcher implements AsyncIterableIterator<NetworkEvent, undef
     } catch (error) {
       this.#fail(error);
     }
-    if (this.#error !== undefined) throw this.#error;
+    if (this.#cause !== undefined) throw this.#cause;
     if (this.#closed) throw nameCall(closedError('the watcher'), 'watch');
   }
 
@@ -201,7 +209,7 @@ export class NetworkWatcher implements AsyncIterableIterator<NetworkEvent, undef
 
   #fail(error: unknown): void {
     if (this.#closed) return;
-    this.#error = nameCall(error, 'watch');
+    this.#error = this.#cause = nameCall(error, 'watch');
     const [first] = this.#waiters.splice(0, 1);
     this.close();
     if (first === undefined) return;
