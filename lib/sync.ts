@@ -8,6 +8,7 @@ import * as netloom from './index.js';
 
 export {
   ArpView,
+  BatchReader,
   checksum,
   completeChecksum,
   createMemoryQueues,
@@ -23,6 +24,8 @@ export {
   isKind,
   NetlinkError,
   Netns,
+  PacketDevice,
+  PacketQueue,
   parseVnetHeader,
   UdpView,
   writeVnetHeader,

@@ -42,11 +42,13 @@ export function refusal(device: QueueDevice, errno: number, syscall: 'read' | 'w
 }
 
 function hintFor(errno: number, syscall: 'read' | 'write', device: QueueDevice): string {
-  const { layer, gone = 'the link was deleted' } = device;
+  const { layer, vnetHeaderSize = 0, gone = 'the link was deleted' } = device;
   if (errno === -ENODEV) return gone;
   if (syscall === 'read') return '';
   if (errno === -EIO || errno === -ENETDOWN) return 'the link is down; setLink(link, { up: true }) brings it up';
   if (errno === -EMSGSIZE) return "the frame is longer than the link's MTU";
+  if (errno === -EINVAL && vnetHeaderSize > 0)
+    return `each frame begins with a vnet header of ${vnetHeaderSize} bytes (writeVnetHeader), which must be right`;
   if (errno === -EINVAL && layer === 3) return 'this is neither an IPv4 nor an IPv6 packet';
   return '';
 }

@@ -9,6 +9,7 @@ import { type Failure, failure, ip, seen, seenAddresses, seenNames, seenNetns } 
 /** What waits by nature, or is the same in both. */
 const WITHOUT_FLAVOUR = [
   'ArpView',
+  'BatchReader',
   'DumpInterruptedError',
   'EthernetView',
   'FrameSlab',
@@ -17,6 +18,8 @@ const WITHOUT_FLAVOUR = [
   'Ipv6View',
   'NetlinkError',
   'Netns',
+  'PacketDevice',
+  'PacketQueue',
   'UdpView',
   'checksum',
   'completeChecksum',

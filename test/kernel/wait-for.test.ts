@@ -6,6 +6,7 @@ import {
   createVeth,
   deleteLink,
   deleteRoute,
+  listLinks,
   setLink,
   waitFor,
 } from 'netloom';
@@ -17,6 +18,7 @@ import { describeKernel } from './privilege.ts';
 describeKernel('waitFor', () => {
   expectNoLeaks(async () => {
     await waitFor('lo', 'carrier', { timeout: 0 }).catch(() => undefined);
+    await listLinks();
   });
 
   /** Whether a promise is still pending after a while. */
@@ -106,7 +108,7 @@ describeKernel('waitFor', () => {
       const before = performance.now();
       await expect(waitFor(a, 'up', { timeout: 60 })).rejects.toMatchObject({
         code: 'ETIMEDOUT',
-        message: expect.stringMatching(/^waitFor: ETIMEDOUT: .*'a': not so after 60 ms/),
+        message: expect.stringMatching(/^waitFor: ETIMEDOUT: .*'a': not up after 60 ms/),
       });
       expect(performance.now() - before).toBeGreaterThan(55);
       const aborting = new AbortController();

@@ -318,6 +318,7 @@ describeKernel('watch', () => {
     [{ links: 'yes' }, {}, 'ERR_INVALID_ARG_TYPE', /links must be true or false/],
     [{ links: false }, {}, 'ERR_INVALID_ARG_VALUE', /selects nothing/],
     [null, {}, 'ERR_INVALID_ARG_TYPE', /selection must be an object/],
+    [{}, { receiveBuffer: -1 }, 'ERR_OUT_OF_RANGE', /receiveBuffer -1/],
     [{}, { netns: [] }, 'ERR_INVALID_ARG_VALUE', /names none/],
     [{}, { netns: 'blue' }, 'ERR_INVALID_ARG_TYPE', /netns must be a Netns/],
     [{}, { intial: true }, 'ERR_INVALID_ARG_VALUE', /options.intial/],

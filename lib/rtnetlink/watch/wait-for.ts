@@ -42,6 +42,8 @@ export interface WaitForOptions extends NetnsOptions {
 type Look = (ref: LinkRef, options: NetnsOptions) => Operation<unknown>;
 
 interface Plan {
+  /** For the error of a timeout. */
+  readonly what: string;
   readonly groups: readonly number[];
   readonly look: Look;
 }
@@ -66,10 +68,15 @@ const isSettled = ({ flags }: Address): boolean => !flags.includes('tentative') 
 const GONE = Symbol('gone');
 
 const PLANS: Readonly<Record<Extract<WaitCondition, string>, Plan>> = {
-  up: { groups: [GROUPS.link], look: linkThat(isUp) },
-  carrier: { groups: [GROUPS.link], look: linkThat(({ carrier }) => carrier) },
-  forwarding: { groups: [GROUPS.link], look: linkThat(({ bridgePort }) => bridgePort?.state === 'forwarding') },
+  up: { what: 'up', groups: [GROUPS.link], look: linkThat(isUp) },
+  carrier: { what: 'with a carrier', groups: [GROUPS.link], look: linkThat(({ carrier }) => carrier) },
+  forwarding: {
+    what: 'forwarding',
+    groups: [GROUPS.link],
+    look: linkThat(({ bridgePort }) => bridgePort?.state === 'forwarding'),
+  },
   addresses: {
+    what: 'done with duplicate address detection',
     groups: [GROUPS.link, GROUPS.address4, GROUPS.address6],
     *look(link, options) {
       const addresses = yield* listAddresses.steps({ ...options, link });
@@ -77,6 +84,7 @@ const PLANS: Readonly<Record<Extract<WaitCondition, string>, Plan>> = {
     },
   },
   gone: {
+    what: 'gone',
     groups: [GROUPS.link],
     *look(ref, options) {
       try {
@@ -91,6 +99,7 @@ const PLANS: Readonly<Record<Extract<WaitCondition, string>, Plan>> = {
 };
 
 const routeTo = (to: string): Plan => ({
+  what: `the way to ${to}`,
   groups: [GROUPS.link, GROUPS.route4, GROUPS.route6],
   *look(link, options) {
     const [route] = yield* listRoutes.steps({ ...options, link, to });
@@ -152,7 +161,7 @@ function checkTimeout(timeout: unknown): void {
 async function lookUntilFound(
   netns: Netns,
   link: LinkRef,
-  { groups, look }: Plan,
+  { what, groups, look }: Plan,
   signal: AbortSignal | undefined,
   timeout: number | undefined,
 ): Promise<unknown> {
@@ -165,7 +174,7 @@ async function lookUntilFound(
     timeout === undefined
       ? undefined
       : setTimeout(() => {
-          bell.failed(systemError(-constants.errno.ETIMEDOUT, 'waitFor', `'${name}': not so after ${timeout} ms`));
+          bell.failed(systemError(-constants.errno.ETIMEDOUT, 'waitFor', `'${name}': not ${what} after ${timeout} ms`));
         }, timeout);
   let monitor: Monitor | undefined;
   try {

@@ -1,5 +1,7 @@
 /** `watch`: the network as it changes, as an async iterator of events, and as a picture that is kept true. */
+
 import { closedError, invalidValue, nameCall, wrongType } from '../../errors.js';
+import { checkInteger } from '../../netlink/codec.js';
 import { type Netns, netnsOf } from '../../netns/netns.js';
 import { abortError, type CallOptions, signalOf } from '../../operation.js';
 import type { NetworkEvent, NetworkSnapshot } from './events.js';
@@ -32,6 +34,9 @@ const NAMES: Readonly<Record<keyof WatchSelection, TableName>> = {
 
 const OPTIONS = { netns: true, initial: true, receiveBuffer: true } as const;
 
+/** The kernel doubles it, in an int. */
+const MOST_RECEIVE_BUFFER = 0x3fffffff;
+
 /** Events that wait for their reader. Of more, only what they come to is kept. */
 const MOST_EVENTS = 10_000;
 
@@ -54,6 +59,8 @@ const DONE: IteratorResult<NetworkEvent, undefined> = Object.freeze({ value: und
 export function watch(selection: WatchSelection = {}, options: WatchOptions = {}): NetworkWatcher {
   try {
     const signal = signalOf(options, OPTIONS);
+    const { receiveBuffer } = options;
+    if (receiveBuffer !== undefined) checkInteger(receiveBuffer, 1, MOST_RECEIVE_BUFFER, 'receiveBuffer');
     return new NetworkWatcher(tablesOf(selection), namespacesOf(options.netns), options, signal);
   } catch (error) {
     throw nameCall(error, 'watch');
