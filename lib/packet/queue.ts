@@ -217,20 +217,31 @@ export class PacketQueue implements AsyncIterable<Uint8Array> {
     return duplexOver(this, options);
   }
 
-  /** The frames as a stream of the web. Cancelling it leaves the queue open, which then has another one. */
+  /**
+   * The frames as a stream of the web. Cancelling it, or an error, which is its end, leaves the queue open, which then
+   * has another one.
+   */
   get readable(): ReadableStream<Uint8Array> {
-    this.#readable ??= readableOver(this, () => {
-      this.#readable = undefined;
+    if (this.#readable !== undefined) return this.#readable;
+    // One that has ended may hear of it late, when the queue has another already.
+    const stream = readableOver(this, () => {
+      if (this.#readable === stream) this.#readable = undefined;
     });
-    return this.#readable;
+    this.#readable = stream;
+    return stream;
   }
 
-  /** Takes frames as a stream of the web. Closing or aborting it leaves the queue open, which then has another one. */
+  /**
+   * Takes frames as a stream of the web. Closing or aborting it, or an error, which is its end, leaves the queue open,
+   * which then has another one.
+   */
   get writable(): WritableStream<Uint8Array> {
-    this.#writable ??= writableOver(this, () => {
-      this.#writable = undefined;
+    if (this.#writable !== undefined) return this.#writable;
+    const stream = writableOver(this, () => {
+      if (this.#writable === stream) this.#writable = undefined;
     });
-    return this.#writable;
+    this.#writable = stream;
+    return stream;
   }
 
   /**

@@ -41,13 +41,13 @@ export function duplexOver(queue: FrameDuplex, options: DuplexOptions = {}): Dup
   });
 }
 
-/** `left` is called when the stream was cancelled: then the queue may have another. */
+/** `left` is called when the stream was cancelled, or failed: then the queue may have another. */
 export function readableOver(queue: FrameDuplex, left: () => void): ReadableStream<Uint8Array> {
   const frames = queue[Symbol.asyncIterator]();
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const { value } = await frames.next();
+        const { value } = await orLeft(frames.next(), left);
         if (value === undefined) controller.close();
         else controller.enqueue(value);
       },
@@ -60,9 +60,23 @@ export function readableOver(queue: FrameDuplex, left: () => void): ReadableStre
   );
 }
 
-/** `left` is called when the stream was closed or aborted: then the queue may have another. */
+/** `left` is called when the stream was closed or aborted, or failed: then the queue may have another. */
 export const writableOver = (queue: FrameDuplex, left: () => void): WritableStream<Uint8Array> =>
-  new WritableStream<Uint8Array>({ write: (frame) => writeWhenPossible(queue, frame), close: left, abort: left });
+  new WritableStream<Uint8Array>({
+    write: (frame) => orLeft(writeWhenPossible(queue, frame), left),
+    close: left,
+    abort: left,
+  });
+
+// An error ends a stream of the web for good, though the queue may go on: a link that was down comes up again.
+async function orLeft<T>(step: Promise<T>, left: () => void): Promise<T> {
+  try {
+    return await step;
+  } catch (error) {
+    left();
+    throw error;
+  }
+}
 
 async function writeWhenPossible(queue: FrameDuplex, frame: Uint8Array): Promise<void> {
   while (queue.write(frame) === 0) await queue.drained();

@@ -47,6 +47,26 @@ test('a writer of the web waits for room', async () => {
   expect(numberOf((await reader.next()).value as Uint8Array)).toBe(1);
 });
 
+test('a frame that is refused ends the writable of the web, and the queue has another', async () => {
+  const [a, b] = createMemoryQueues();
+  const failed = a.writable;
+  await expect(failed.getWriter().write(new Uint8Array(3))).rejects.toMatchObject({ code: 'ERR_OUT_OF_RANGE' });
+  expect(a.writable).not.toBe(failed);
+  await a.writable.getWriter().write(frame(1));
+  expect(numberOf((await b[Symbol.asyncIterator]().next()).value as Uint8Array)).toBe(1);
+});
+
+test('a read that is refused ends the readable of the web, and the queue has another', async () => {
+  const [a, b] = createMemoryQueues();
+  const flow = b.onBatch(() => undefined);
+  const failed = b.readable;
+  await expect(failed.getReader().read()).rejects.toMatchObject({ code: 'ERR_INVALID_STATE' });
+  flow.stop();
+  a.write(frame(1));
+  expect(b.readable).not.toBe(failed);
+  expect(numberOf((await b.readable.getReader().read()).value as Uint8Array)).toBe(1);
+});
+
 test('a stream that is destroyed while it waits for room says so to the writer, and throws nothing later', async () => {
   const [a] = createMemoryQueues({ capacity: 1 });
   const stream = a.toDuplex();
