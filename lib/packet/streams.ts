@@ -63,7 +63,9 @@ export function readableOver(queue: FrameDuplex, left: () => void): ReadableStre
 /** `left` is called when the stream was closed or aborted, or failed: then the queue may have another. */
 export const writableOver = (queue: FrameDuplex, left: () => void): WritableStream<Uint8Array> =>
   new WritableStream<Uint8Array>({
-    write: (frame) => orLeft(writeWhenPossible(queue, frame), left),
+    // The types of Node do not know the signal, which all of its versions here have.
+    write: (frame, controller) =>
+      orLeft(writeWhenPossible(queue, frame, (controller as { signal?: AbortSignal }).signal), left),
     close: left,
     abort: left,
   });
@@ -78,6 +80,21 @@ async function orLeft<T>(step: Promise<T>, left: () => void): Promise<T> {
   }
 }
 
-async function writeWhenPossible(queue: FrameDuplex, frame: Uint8Array): Promise<void> {
-  while (queue.write(frame) === 0) await queue.drained();
+async function writeWhenPossible(queue: FrameDuplex, frame: Uint8Array, signal?: AbortSignal): Promise<void> {
+  while (queue.write(frame) === 0) await (signal ? roomUnlessAborted(queue, signal) : queue.drained());
+}
+
+// Whoever aborts is answered when the write that is under way has ended, and there may be no room for ever.
+async function roomUnlessAborted(queue: FrameDuplex, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  let abort = (): void => {};
+  const aborted = new Promise<never>((_resolve, reject) => {
+    abort = () => reject(signal.reason);
+    signal.addEventListener('abort', abort);
+  });
+  try {
+    await Promise.race([queue.drained(), aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
 }

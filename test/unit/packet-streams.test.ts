@@ -47,6 +47,20 @@ test('a writer of the web waits for room', async () => {
   expect(numberOf((await reader.next()).value as Uint8Array)).toBe(1);
 });
 
+test('aborting a writer of the web that waits for room takes its frame back', async () => {
+  const [a, b] = createMemoryQueues({ capacity: 1 });
+  const writer = a.writable.getWriter();
+  await writer.write(frame(0));
+  const waiting = expect(writer.write(frame(1))).rejects.toThrow('enough');
+  await turn();
+  await writer.abort(new Error('enough'));
+  await waiting;
+  const reader = b[Symbol.asyncIterator]();
+  expect(numberOf((await reader.next()).value as Uint8Array)).toBe(0);
+  await a.writable.getWriter().write(frame(2));
+  expect(numberOf((await reader.next()).value as Uint8Array)).toBe(2);
+});
+
 test('a frame that is refused ends the writable of the web, and the queue has another', async () => {
   const [a, b] = createMemoryQueues();
   const failed = a.writable;
