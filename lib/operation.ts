@@ -5,7 +5,8 @@
  * native call, a file-system call) that can be had in both ways. `netloom` runs effects asynchronously,
  * `netloom/sync` on the calling thread; the generator does not know which.
  */
-import { invalidValue, nameCall, wrongType } from './errors.js';
+import { nameCall, wrongType } from './errors.js';
+import { checkOptionNames } from './option-names.js';
 
 /** Who waits for an effect. */
 export interface Waiting<T> {
@@ -103,12 +104,7 @@ export function call<A extends unknown[], R>(
 /** Checks the options of a call, and gives its signal. */
 export function signalOf(given: unknown, names: object): AbortSignal | undefined {
   if (given === undefined) return undefined;
-  if (typeof given !== 'object' || given === null) throw wrongType('options', 'an object', given);
-  for (const option in given) {
-    if (option === 'signal' || Object.hasOwn(names, option)) continue;
-    const known = [...Object.keys(names), 'signal'].join(', ');
-    throw invalidValue(`options.${option}`, given[option as keyof typeof given], `is no option here (${known} are)`);
-  }
+  checkOptionNames(given, names, 'signal');
   const { signal } = given as CallOptions;
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw wrongType('signal', 'an AbortSignal', signal);
   return signal;

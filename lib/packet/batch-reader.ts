@@ -2,6 +2,7 @@
 import { constants } from 'node:os';
 import { outOfRange, wrongType } from '../errors.js';
 import type { PacketQueueHandle } from '../native/binding.js';
+import { checkOptionNames } from '../option-names.js';
 import { GoneProbe } from './gone-probe.js';
 import { cannotWait, LOST_MEMORY, type QueueDevice, refusal } from './outcome.js';
 import { detachedSlab, FrameSlab, slabHandle } from './slab.js';
@@ -93,13 +94,14 @@ export class BatchReader {
   }
 }
 
+const OPTIONS = { slab: true, spin: true, busy: true } as const satisfies Record<keyof OnBatchOptions, true>;
 const LONGEST_SPIN = 1_000_000;
 
 function checkOptions(
   { frameSize }: QueueDevice,
   options: OnBatchOptions,
 ): { slab: FrameSlab; spin: number; busy: boolean } {
-  if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options);
+  checkOptionNames(options, OPTIONS);
   const { slab = new FrameSlab({ frameSize }), spin = 0, busy = false } = options;
   if (typeof spin !== 'number') throw wrongType('spin', 'a number', spin);
   if (!Number.isInteger(spin) || spin < 0 || spin > LONGEST_SPIN)

@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import { invalidValue, nameCall, wrongType } from '../errors.js';
 import type { PumpHandle } from '../native/binding.js';
 import { native } from '../native/load.js';
+import { checkOptionNames } from '../option-names.js';
 import { type BpfInstruction, bpfBytes } from './bpf.js';
 import { GoneProbe } from './gone-probe.js';
 import { cannotWait, closedQueue, type QueueDevice, refusal } from './outcome.js';
@@ -189,11 +190,13 @@ function checkQueue(queue: PacketQueue, field: PumpSide): QueueParts {
   return parts;
 }
 
+const OPTIONS = { filter: true, oneWay: true } as const satisfies Record<keyof PumpOptions, true>;
+
 function checkOptions(
   [a, b]: readonly [QueueParts, QueueParts],
   options: PumpOptions,
 ): { filter: Uint8Array; oneWay: boolean; header: number } {
-  if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options);
+  checkOptionNames(options, OPTIONS);
   const { filter, oneWay = false } = options;
   if (typeof oneWay !== 'boolean') throw wrongType('oneWay', 'true or false', oneWay);
   if (a.handle === b.handle) throw invalidValue('b', b.device.name, 'is the same queue as a');

@@ -2,6 +2,7 @@
 import { invalidValue, nameCall, outOfRange, wrongType } from '../errors.js';
 import type { FrameSlabHandle } from '../native/binding.js';
 import { native } from '../native/load.js';
+import { checkOptionNames } from '../option-names.js';
 
 export interface FrameSlabOptions {
   /** Frames that it has room for, 1 to 1024. 64 if absent. */
@@ -18,6 +19,7 @@ export interface FrameSlabOptions {
   readonly buffer?: ArrayBufferLike | undefined;
 }
 
+const OPTIONS = { slots: true, frameSize: true, buffer: true } as const satisfies Record<keyof FrameSlabOptions, true>;
 const MOST_SLOTS = 1024;
 /** A super-packet with its headers, and some room. */
 const MOST_FRAME_SIZE = 128 * 1024;
@@ -98,7 +100,7 @@ const strideFor = (frameSize: number): number => alignTo(frameSize + 1, WORD);
 
 function checkOptions(options: FrameSlabOptions): { slots: number; frameSize: number; buffer: ArrayBufferLike } {
   try {
-    if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options);
+    checkOptionNames(options, OPTIONS);
     const { slots = 64, frameSize = 2048, buffer } = options;
     checkCount(slots, MOST_SLOTS, 'slots');
     checkCount(frameSize, MOST_FRAME_SIZE, 'frameSize');

@@ -1,7 +1,15 @@
 /** Queues in memory: what they share with those of a device is in test/packet-conformance.ts. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { createMemoryQueues, FrameSlab, type MemoryQueueOptions, PacketQueue, pump } from 'netloom';
+import {
+  createMemoryQueues,
+  FrameSlab,
+  type MemoryQueueOptions,
+  type OnBatchOptions,
+  PacketQueue,
+  type PumpOptions,
+  pump,
+} from 'netloom';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { frameCheck, MemoryQueueHandle } from '../../lib/packet/memory-handle.js';
 import { behavesAsQueues, type Cable, numbered, numberOf } from '../packet-conformance.ts';
@@ -92,6 +100,21 @@ test('a pump, which moves frames between descriptors, refuses it and leaves it a
   expect((await b[Symbol.asyncIterator]().next()).done).toBe(false);
   await b.close();
   expect(() => pump(b, a)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_STATE' }));
+});
+
+test('an option that is misspelt is refused, and the queue is left as it was', () => {
+  const [a, b] = createMemoryQueues();
+  const misspelt = (call: () => unknown, message: string) =>
+    expect(call).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE', message }));
+  misspelt(
+    () => pump(a, b, { oneway: true } as PumpOptions),
+    'pump: options.oneway true is no option here (filter, oneWay are)',
+  );
+  misspelt(
+    () => a.onBatch(() => undefined, { bussy: true } as OnBatchOptions),
+    'onBatch: options.bussy true is no option here (slab, spin, busy are)',
+  );
+  a.onBatch(() => undefined).stop();
 });
 
 test('where as many frames wait as there is room for, write takes none until the other end reads', async () => {

@@ -41,6 +41,11 @@ test.each<[options: object, code: string, message: RegExp]>([
   [{ frameSize: 1.5 }, 'ERR_OUT_OF_RANGE', /frameSize 1.5/],
   [{ buffer: new ArrayBuffer(10) }, 'ERR_OUT_OF_RANGE', /buffer.byteLength 10 is out of range \(at least/],
   [{ buffer: new Uint8Array(1 << 20) }, 'ERR_INVALID_ARG_TYPE', /an ArrayBuffer or a SharedArrayBuffer/],
+  [
+    { slotz: 4 },
+    'ERR_INVALID_ARG_VALUE',
+    /^FrameSlab: options.slotz 4 is no option here \(slots, frameSize, buffer are\)/,
+  ],
   [null as unknown as object, 'ERR_INVALID_ARG_TYPE', /options must be an object/],
 ])('%j is refused', (options, code, message) => {
   expect(() => new FrameSlab(options)).toThrow(
