@@ -276,8 +276,9 @@ export class PacketQueue implements AsyncIterable<Uint8Array> {
   }
 
   /**
-   * Gives the descriptor away: to a Worker, say, which makes a device of it by `openPacketDevice({ fd })`. For this
-   * object it is as if it were closed, for the kernel nothing happens. Whoever has the number has to close it.
+   * Gives the descriptor away: to a Worker, say, which makes a device of it by `openPacketDevice({ fd })`. (It refuses
+   * that of a packet socket, which is no device: only other programs can go on with it.) For this object it is as if it
+   * were closed, for the kernel nothing happens. Whoever has the number has to close it.
    *
    * @throws ERR_INVALID_STATE once the queue is closed.
    */

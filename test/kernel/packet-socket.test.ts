@@ -1,9 +1,11 @@
+import { closeSync, fstatSync } from 'node:fs';
 import {
   createTun,
   deleteLink,
   FrameSlab,
   getLink,
   moveToNetns,
+  openPacketDevice,
   openPacketSocket,
   type PacketQueue,
   setLink,
@@ -257,6 +259,18 @@ for i in range(3): print(s.recv(2000).hex(), flush=True)`;
     );
     expect(await refused({ promisc: true })).toMatch(/options.promisc true is no option here/);
     expect(await failure(openPacketSocket('nowhere'))).toMatchObject({ code: 'ENODEV' });
+  });
+
+  test('a descriptor that was released makes no packet device, and stays open', async () => {
+    const fd = (await openPacketSocket('lo')).release();
+    try {
+      expect((await failure(openPacketDevice({ fd }))).message).toBe(
+        `openPacketDevice: fd ${fd} is no TUN, TAP or MACVTAP`,
+      );
+      expect(fstatSync(fd).isSocket()).toBe(true);
+    } finally {
+      closeSync(fd);
+    }
   });
 
   test('an aborted call leaves no socket behind', async () => {
