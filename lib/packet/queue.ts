@@ -172,18 +172,25 @@ export class PacketQueue implements AsyncIterable<Uint8Array> {
     return written < 0 ? this.#failed(written, 'writeBatch', 'write') : written;
   }
 
-  /** Resolves when the kernel has room again for what `write` or `writeBatch` left, or the queue was closed. */
+  /**
+   * Resolves when the kernel has room again for what `write` or `writeBatch` left, or the queue is closed meanwhile.
+   * Rejects with ERR_INVALID_STATE where it was closed before, ENODEV when the link is deleted.
+   */
   drained(): Promise<void> {
-    this.#drained ??= new Promise((resolve, reject) => {
+    if (this.#drained !== undefined) return this.#drained;
+    let refused = 0;
+    const drained = new Promise<void>((resolve, reject) => {
       this.#stopDraining = resolve;
-      const error = this.#handle.drain((status) => {
+      refused = this.#handle.drain((status) => {
         this.#drained = undefined;
         if (status < 0) reject(nameCall(refusal(this.#device, status, 'write'), 'drained'));
         else resolve();
       });
-      if (error < 0) reject(nameCall(cannotWait(this.#device, error), 'drained'));
+      if (refused < 0) reject(nameCall(cannotWait(this.#device, refused), 'drained'));
     });
-    return this.#drained;
+    // What could not begin is no wait for others to share.
+    if (refused === 0) this.#drained = drained;
+    return drained;
   }
 
   /**

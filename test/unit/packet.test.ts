@@ -65,7 +65,11 @@ const unused = {
 /** A queue over a script: what each read gives (bytes of a frame, or a negative errno). */
 const scripted = (...reads: (number[] | number)[]) => scriptedDevice({ name: 'tap0', layer: 2 }, reads);
 
-function scriptedDevice(device: QueueDevice, reads: (number[] | number)[] = []) {
+function scriptedDevice(
+  device: QueueDevice,
+  reads: (number[] | number)[] = [],
+  others: Partial<PacketQueueHandle> = {},
+) {
   let readable: ((status: number) => void) | undefined;
   let fd = 5;
   const log: string[] = [];
@@ -103,6 +107,7 @@ function scriptedDevice(device: QueueDevice, reads: (number[] | number)[] = []) 
       fd = -1;
       return Promise.resolve();
     },
+    ...others,
   };
   const queue = new PacketQueue(handle, device);
   return { queue, log, reads, wake: (status = 0) => readable?.(status) };
@@ -144,6 +149,20 @@ test('an error in poll that reading does not show ends the loop too', async () =
   await expect(pending).rejects.toMatchObject({ code: 'ENODEV' });
   expect(await reader.next()).toEqual({ value: undefined, done: true });
   expect(log).toEqual(['wait']);
+});
+
+test('a wait for room that could not begin is tried again by the next call', async () => {
+  const answers = [-12, 0];
+  let tell = (_status: number): void => {};
+  const drain: PacketQueueHandle['drain'] = (writable) => {
+    tell = writable;
+    return answers.shift() as number;
+  };
+  const { queue } = scriptedDevice({ name: 'tap0', layer: 2 }, [], { drain });
+  await expect(queue.drained()).rejects.toMatchObject({ code: 'ENOMEM' });
+  const drained = queue.drained();
+  tell(0);
+  expect(await drained).toBeUndefined();
 });
 
 test('a frame that fills the buffer is not passed off as whole', async () => {
