@@ -166,8 +166,8 @@ export class PacketQueue implements AsyncIterable<Uint8Array> {
   writeBatch(slab: FrameSlab, count: number = slab.slots, first = 0): number {
     const handle = checkSlab(slab, 'writeBatch');
     // Written so that NaN fails.
-    if (!(count >= 0 && first >= 0 && first + count <= slab.slots))
-      throw nameCall(outOfRange('count', count, `0 to ${slab.slots - first} from slot ${first} on`), 'writeBatch');
+    if (!(count >= 0 && first >= 0 && first + count <= slab.slots && isWhole(count) && isWhole(first)))
+      throw nameCall(noSlots(slab.slots, count, first), 'writeBatch');
     const written = this.#handle.writeBatch(handle, first, count);
     return written < 0 ? this.#failed(written, 'writeBatch', 'write') : written;
   }
@@ -378,6 +378,14 @@ export class PacketQueue implements AsyncIterable<Uint8Array> {
       ? cannotWait(this.#device, errno)
       : refusal(this.#device, errno, syscall);
   }
+}
+
+const isWhole = Number.isInteger;
+
+function noSlots(slots: number, count: number, first: number): Error {
+  return isWhole(first) && first >= 0 && first <= slots
+    ? outOfRange('count', count, `whole, 0 to ${slots - first} from slot ${first} on`)
+    : outOfRange('first', first, `whole, 0 to ${slots}`);
 }
 
 function checkSlab(slab: FrameSlab, call: string): ReturnType<typeof slabHandle> {

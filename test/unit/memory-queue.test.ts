@@ -145,6 +145,20 @@ test('a batch is taken as far as there is room', () => {
   expect(a.writeBatch(slab, 1, 3)).toBe(1);
 });
 
+test.each<[count: number, first: number, message: string]>([
+  [1.5, 0, 'writeBatch: count 1.5 is out of range (whole, 0 to 4 from slot 0 on)'],
+  [4, 1, 'writeBatch: count 4 is out of range (whole, 0 to 3 from slot 1 on)'],
+  [1, 0.5, 'writeBatch: first 0.5 is out of range (whole, 0 to 4)'],
+  [0, 5, 'writeBatch: first 5 is out of range (whole, 0 to 4)'],
+])('a batch of %d from slot %d on, of 4, is refused', (count, first, message) => {
+  const [a] = createMemoryQueues();
+  const slab = new FrameSlab({ slots: 4 });
+  for (let i = 0; i < 4; i++) slab.set(i, frame(i));
+  const refused = expect.objectContaining({ code: 'ERR_OUT_OF_RANGE', message });
+  expect(() => a.writeBatch(slab, count, first)).toThrow(refused);
+  expect(a.stats.framesOut).toBe(0);
+});
+
 test('order holds when the room is used over and over', () => {
   const [a, b] = createMemoryQueues({ capacity: 5 });
   const slab = new FrameSlab({ slots: 3 });
