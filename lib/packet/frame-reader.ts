@@ -1,10 +1,14 @@
 /** Frames one by one, as promises: what `for await` over a queue reads. */
 import { constants } from 'node:os';
+import { nameCall } from '../errors.js';
 import type { PacketQueueHandle } from '../native/binding.js';
 import { GoneProbe } from './gone-probe.js';
 import { cannotWait, OCCUPIED, PUMPED, type QueueDevice, refusal } from './outcome.js';
 
 const { EAGAIN, EMSGSIZE, ENODEV } = constants.errno;
+
+/** What errors name: the call that `for await` makes, and the streams do. */
+const CALL = 'next';
 
 /** Larger than any frame, so that one that fills it was cut: a super-packet has 64 KiB, and headers. */
 const SCRATCH_SIZE = 66 * 1024;
@@ -115,7 +119,7 @@ export class FrameReader {
 
   // Somebody else reads; this loop may try again later.
   #refuse(errno: number): void {
-    this.#waiters.shift()?.reject(cannotWait(this.#device, errno));
+    this.#waiters.shift()?.reject(nameCall(cannotWait(this.#device, errno), CALL));
   }
 
   #leave(reader: object): void {
@@ -134,7 +138,7 @@ export class FrameReader {
 
   // One reader is told; for the others, and later ones, there is nothing more to read.
   #fail(errno: number): void {
-    this.#waiters.shift()?.reject(refusal(this.#device, errno, 'read'));
+    this.#waiters.shift()?.reject(nameCall(refusal(this.#device, errno, 'read'), CALL));
     this.end();
   }
 }
