@@ -12,6 +12,7 @@ import {
 } from 'netloom';
 import * as sync from 'netloom/sync';
 import { expect, test, vi } from 'vitest';
+import { native } from '../../lib/native/load.js';
 import { expectNoLeaks } from './leaks.ts';
 import { answerFrame, inside, pause, program, readAll, withNetns } from './packet-peers.ts';
 import { command, frameOf, send, take, withWire } from './packet-wires.ts';
@@ -275,9 +276,22 @@ for i in range(3): print(s.recv(2000).hex(), flush=True)`;
 
   test('an aborted call leaves no socket behind', async () => {
     const controller = new AbortController();
-    const opening = openPacketSocket('lo', { signal: controller.signal });
-    controller.abort();
-    expect(await failure(opening)).toMatchObject({ name: 'AbortError' });
+    // Aborted while a thread opens the socket: earlier, there is none to close.
+    const open = native.openPacketSocketAsync;
+    const opened = vi.spyOn(native, 'openPacketSocketAsync').mockImplementationOnce((...args) => {
+      const handle = open(...args);
+      controller.abort();
+      return handle;
+    });
+    try {
+      const opening = openPacketSocket('lo', { signal: controller.signal });
+      expect(await failure(opening)).toMatchObject({ name: 'AbortError' });
+      expect(opened).toHaveBeenCalledOnce();
+      const handle = await opened.mock.results[0]?.value;
+      await vi.waitFor(() => expect(handle.fd).toBe(-1));
+    } finally {
+      opened.mockRestore();
+    }
   });
 
   test('without CAP_NET_RAW, the error says what is needed', () => {
