@@ -152,8 +152,6 @@ function checkOptions(options: OpenPacketSocketOptions): Omit<Wanted, 'index' | 
   if (outgoing && protocol !== PROTOCOLS.all)
     throw invalidValue('outgoing', outgoing, "needs protocol 'all': the kernel shows others what comes in only");
   checkInteger(receiveBuffer, 0, MOST_RECEIVE_BUFFER, 'receiveBuffer');
-  if (filter !== undefined && !Array.isArray(filter))
-    throw wrongType('filter', 'an array of { code, jt, jf, k }', filter);
   return {
     protocol,
     promiscuous,
