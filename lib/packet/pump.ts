@@ -61,7 +61,8 @@ export type PumpSide = 'a' | 'b';
  * A pump keeps the process alive until it has ended; `unref` lets the process end.
  *
  * @throws ERR_INVALID_STATE if a queue is closed, or is being read, or pumped. TypeError ERR_INVALID_ARG_VALUE if one
- *   has Ethernet frames and the other IP packets, or if their vnet headers have different sizes.
+ *   has Ethernet frames and the other IP packets, if their vnet headers have different sizes, or if one is in memory
+ *   (`createMemoryQueues`).
  */
 export function pump(a: PacketQueue, b: PacketQueue, options: PumpOptions = {}): Pump {
   try {
@@ -187,6 +188,7 @@ function checkQueue(queue: PacketQueue, field: PumpSide): QueueParts {
   if (!(queue instanceof PacketQueue)) throw wrongType(field, 'a PacketQueue', queue);
   const parts = partsOf(queue);
   if (queue.closed) throw closedQueue(parts.device);
+  if (queue.fd < 0) throw invalidValue(field, parts.device.name, 'has no descriptor');
   return parts;
 }
 
