@@ -115,7 +115,8 @@ void Pump::Stop(const Napi::CallbackInfo&) {
   frames_->Stop();
 }
 
-void Pump::Join(const Napi::CallbackInfo&) {
+// The thread may have ended by itself, and the loop not have heard of it yet.
+Napi::Value Pump::Join(const Napi::CallbackInfo& info) {
   if (signal_ != nullptr) Finish();
 }
 

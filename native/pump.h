@@ -26,7 +26,7 @@ class Pump final : public Napi::ObjectWrap<Pump>, private SignalObserver {
  private:
   void Stats(const Napi::CallbackInfo& info);
   void Stop(const Napi::CallbackInfo& info);
-  void Join(const Napi::CallbackInfo& info);
+  Napi::Value Join(const Napi::CallbackInfo& info);
   void KeepAlive(const Napi::CallbackInfo& info);
 
   Status Start(const Napi::Function& ended);

@@ -148,14 +148,24 @@ export interface PacketQueueHandle extends Handle {
   closeAsync(): Promise<void>;
 }
 
+/** How a pump ended: 0 if it was stopped, else the negative errno, on which side (0, 1), and whether by writing. */
+export interface PumpEnd {
+  errno: number;
+  side: number;
+  writing: boolean;
+}
+
 /** Frames that move between two descriptors on a native thread. Lives until it has ended. */
 export interface PumpHandle {
   /** Frames, bytes, frames dropped, frames filtered, from a to b; then the same from b to a. */
   stats(into: Float64Array): void;
   /** Begins the end, which `ended` tells, and which keeps the process alive. Idempotent. */
   stop(): void;
-  /** Stops it, and waits for the thread; `ended` is not called any more. Idempotent. */
-  join(): void;
+  /**
+   * Stops it, and waits for the thread; `ended` is not called any more. Idempotent. What `ended` would have been told,
+   * or has been.
+   */
+  join(): PumpEnd;
   /** Whether it keeps the process alive: yes, until this says otherwise. */
   keepAlive(keep: boolean): void;
 }

@@ -152,10 +152,13 @@ export class Pump {
     return this.stop();
   }
 
-  /** Waits for the thread on the calling thread, which takes microseconds. */
+  /**
+   * Waits for the thread on the calling thread, which takes microseconds. `ended` rejects nevertheless where the pump
+   * had ended by itself.
+   */
   [Symbol.dispose](): void {
-    this.#handle.join();
-    this.#end(this.#error);
+    const { errno, side, writing } = this.#handle.join();
+    this.#onEnded(errno, side as 0 | 1, writing);
   }
 
   #fail(error: Error): void {
