@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -108,23 +109,40 @@ void FramePump::Run() {
 
 // For something to do, or just for news where there is something.
 void FramePump::Wait() {
-  int timeout = -1;
+  int timeout = UntilLook();
   for (int side = 0; side < 2; ++side) {
     WatchFor(side);
-    const State state = directions_[side].state;
-    if (state == State::kReady) timeout = 0;
-    if (state == State::kBlocked && timeout != 0) timeout = kRetryMs;
-    if (state == State::kOff && timeout < 0) timeout = kLookMs;
+    if (directions_[side].state == State::kReady) timeout = 0;
   }
+  if (stopping_.load(std::memory_order_relaxed)) return;
   epoll_event events[3];
   const int count = ::epoll_wait(epoll_.get(), events, 3, timeout);
-  if (count == 0 && timeout > 0) LookAround();
   for (int i = 0; i < count; ++i) {
     if (events[i].data.u32 != kStop) OnEvents(static_cast<int>(events[i].data.u32), events[i].events);
   }
 }
 
-// After a while without news.
+// Milliseconds until it is time to look around, which happens here when it is; -1: nothing calls for it. A moment, and
+// not a wait without news: a direction that is busy all the time must not put it off for the other.
+int FramePump::UntilLook() {
+  int period = -1;
+  for (const Direction& direction : directions_) {
+    if (direction.state == State::kBlocked) period = kRetryMs;
+    if (direction.state == State::kOff && period < 0) period = kLookMs;
+  }
+  if (period < 0) {
+    look_at_ = UINT64_MAX;
+    return -1;
+  }
+  const uint64_t now = uv_hrtime() / 1'000'000;
+  if (now >= look_at_) {
+    LookAround();
+    look_at_ = UINT64_MAX;
+  }
+  look_at_ = std::min(look_at_, now + static_cast<uint64_t>(period));
+  return static_cast<int>(look_at_ - now);
+}
+
 void FramePump::LookAround() {
   for (int side = 0; side < 2; ++side) {
     if (directions_[side].state == State::kBlocked) directions_[side].state = State::kReady;

@@ -76,6 +76,7 @@ class FramePump {
 
   void Run();
   void Wait();
+  int UntilLook();
   void LookAround();
   void OnEvents(int side, uint32_t events);
   void WatchFor(int side);
@@ -91,6 +92,7 @@ class FramePump {
   UniqueFd epoll_;
   UniqueFd stop_;  // an eventfd
   uint32_t watched_[2] = {};
+  uint64_t look_at_ = UINT64_MAX;  // ms of uv_hrtime; UINT64_MAX: nothing calls for a look
   Direction directions_[2];
   std::atomic<bool> stopping_{false};
   PumpEnd end_;

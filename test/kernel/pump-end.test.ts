@@ -1,4 +1,6 @@
 /** How a pump ends that nobody waits for: its thread finds the link gone, whatever else happens. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { expect, test } from 'vitest';
 import { createNetns } from '../../lib/netns/calls.js';
 import type { PacketDevice } from '../../lib/packet/device.js';
@@ -13,6 +15,13 @@ const ENDS: [string, (relay: Pump, a: PacketDevice) => void][] = [
   ['disposing of it', (relay) => relay[Symbol.dispose]()],
   ['disposing of its queue', (_relay, a) => queueOf(a)[Symbol.dispose]()],
 ];
+
+/** A frame each 10 ms, of a type that nobody answers, until it is killed. */
+const STEADY = `import socket, sys, time
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind((sys.argv[1], 0))
+while True: s.send(bytes.fromhex('020000000001 020000000002 8885') + bytes(46)); time.sleep(0.01)`;
+
+const NOTHING = [{ code: 0x06, jt: 0, jf: 0, k: 0 }];
 
 describeKernel.needs('tun')('a pump whose link is gone', () => {
   expectNoLeaks(async () => {
@@ -44,5 +53,24 @@ describeKernel.needs('tun')('a pump whose link is gone', () => {
       const relay = pump(queueOf(a), queueOf(b));
       relay[Symbol.dispose]();
       await expect(relay.ended).resolves.toBeUndefined();
+    }));
+
+  test('tells of b, one way, also while frames come from a all the time and none is let through', () =>
+    withNetns(async (netns) => {
+      await using a = await createTap({ name: 'a', netns, up: true });
+      await using b = await createTap({ name: 'b', netns, up: true });
+      const relay = pump(queueOf(a), queueOf(b), { oneWay: true, filter: NOTHING });
+      const failed = expect(relay.ended).rejects.toMatchObject({ code: 'ENODEV', side: 'b' });
+      const sender = spawn('nsenter', [`--net=/proc/${process.pid}/fd/${netns.fd}`, 'python3', '-c', STEADY, 'a']);
+      const closed = once(sender, 'close');
+      try {
+        const { filtered } = relay.stats.aToB;
+        await expect.poll(() => relay.stats.aToB.filtered).toBeGreaterThan(filtered + 10);
+        await deleteLink(b.link);
+        await failed;
+      } finally {
+        sender.kill();
+        await closed;
+      }
     }));
 });
