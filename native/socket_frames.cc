@@ -1,8 +1,10 @@
 #include "socket_frames.h"
 
+#include <linux/if.h>
 #include <linux/if_arp.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -41,6 +43,19 @@ void ShiftHeader(uint8_t* at) {
   if ((header.flags & kNeedsChecksum) != 0) header.csum_start += kTag;
   if (header.hdr_len > 0) header.hdr_len += kTag;
   WriteVnetHeader(at, kVnetHeaderSize, header);
+}
+
+// Being bound is not enough: a link that goes is bound still between being taken down, which is told, and its end,
+// which is not.
+bool IsLinkUp(int fd) {
+  sockaddr_ll address{};
+  socklen_t size = sizeof address;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return false;
+  ifreq request{};
+  request.ifr_ifindex = address.sll_ifindex;
+  // The name first, because flags are asked for by name.
+  return ::ioctl(fd, SIOCGIFNAME, &request) == 0 && ::ioctl(fd, SIOCGIFFLAGS, &request) == 0 &&
+         (request.ifr_flags & IFF_UP) != 0;
 }
 
 }  // namespace
@@ -105,7 +120,10 @@ ssize_t SocketFrames::Receive(int fd, iovec* parts, int count, Aside* aside) {
         continue;
       case EAGAIN:
         // A link that goes is taken down first; that alone is told.
-        return was_down_ && IsUnbound(fd) ? -ENODEV : -EAGAIN;
+        if (was_down_ && IsUnbound(fd)) return -ENODEV;
+        // Once it is up, the next end is told as well.
+        was_down_ = was_down_ && !IsLinkUp(fd);
+        return -EAGAIN;
       default:
         return -errno;
     }

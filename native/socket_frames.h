@@ -75,7 +75,7 @@ class SocketFrames {
   std::unique_ptr<uint8_t[]> memory_;
   size_t memory_size_ = 0;
 
-  bool was_down_ = false;
+  bool was_down_ = false;  // its link, and was not seen up again
   uint64_t lost_ = 0;
   uint64_t overruns_ = 0;
 };

@@ -337,6 +337,17 @@ describeKernel('a packet socket whose link changes', () => {
       await reader.ended;
     }));
 
+  test('says ENODEV of a link that was down for a while, or up again, before it was deleted', () =>
+    withWire(async ({ near }) => {
+      await using queue = await openPacketSocket(near);
+      for (const up of [false, true, false]) {
+        await setLink(near, { up });
+        expect(readNow(queue)).toEqual([]);
+      }
+      await deleteLink(near);
+      expect(() => readNow(queue)).toThrow(expect.objectContaining({ code: 'ENODEV' }));
+    }));
+
   test('may be opened while the link is down', () =>
     withWire(async ({ host, near }) => {
       await setLink(near, { up: false });
