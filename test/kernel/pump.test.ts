@@ -359,8 +359,6 @@ describeKernel.needs('tun')('a pump', () => {
 
       await using relay = pump(source, destination);
       await send(netns, 'a', 1500);
-      // 1500 * 60 bytes at 1 Mbit/s take 720 ms.
-      expect(relay.stats.aToB.frames).toBeLessThan(1500);
       await vi.waitFor(async () => expect(relay.stats.aToB).toEqual({ ...NONE, frames: 1500, bytes: 90_000 }), 5000);
       await vi.waitFor(async () => expect((await received(netns, 'end')).packets).toBe(1500), 5000);
     }));
