@@ -49,7 +49,7 @@ describeKernel.needs('tun')('a pump and its process', () => {
       }).length;
       const threads = () => readdirSync('/proc/self/task').length;
       const worker = 'data:text/javascript,' + encodeURIComponent(\`
-        import { parentPort } from 'node:worker_threads';
+        import { parentPort, workerData } from 'node:worker_threads';
         async function main() {
           const { createTap } = await import('\${dist}packet/tun.js');
           const { createNetns } = await import('\${dist}netns/calls.js');
@@ -57,20 +57,20 @@ describeKernel.needs('tun')('a pump and its process', () => {
           const netns = await createNetns();
           const [a, b] = await Promise.all([createTap({ netns, up: true }), createTap({ netns, up: true })]);
           const relay = pump(a.queues[0], b.queues[0]);
-          if (Math.random() < 0.3) relay.stop();
+          if (workerData % 3 === 0) relay.stop();
           parentPort.postMessage('pumping');
         }
         void main();
       \`);
       async function one(i) {
-        const worker_ = new Worker(new URL(worker));
+        const worker_ = new Worker(new URL(worker), { workerData: i });
         await new Promise((resolve, reject) => { worker_.on('message', resolve); worker_.on('error', reject); });
         await new Promise((resolve) => setTimeout(resolve, i % 5));
         await worker_.terminate();
       }
       await one(0);
       const before = [descriptors(), threads()];
-      for (let i = 1; i < 200; i += 4) await Promise.all([one(i), one(i + 1), one(i + 2), one(i + 3)].slice(0, 200 - i));
+      for (let i = 1; i < 200; i += 4) await Promise.all([i, i + 1, i + 2, i + 3].filter((each) => each < 200).map(one));
       const settled = () => descriptors() === before[0] && threads() === before[1];
       const end = performance.now() + 10_000;
       while (!settled() && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 20));
