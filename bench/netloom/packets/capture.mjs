@@ -45,8 +45,10 @@ export const rows = {
     const slab = new FrameSlab();
     for (let i = 0; i < slab.slots; i++) slab.set(i, frame);
     const writeAll = (/** @type {number} */ many) => {
-      if (flavour === 'write') for (let i = 0; i < many; i++) queue.write(frame);
-      else for (let i = 0; i < many; i += slab.slots) queue.writeBatch(slab, Math.min(slab.slots, many - i));
+      let taken = 0;
+      if (flavour === 'write') for (let i = 0; i < many; i++) taken += queue.write(frame);
+      else for (let i = 0; i < many; i += slab.slots) taken += queue.writeBatch(slab, Math.min(slab.slots, many - i));
+      if (taken !== many) throw new Error(`the socket took ${taken} of ${many} frames`);
     };
     writeAll(WARM_UP);
     let count = 0;
