@@ -1,10 +1,14 @@
 // The main program of a fuzz target where clang's libFuzzer is not at hand: changes inputs of a corpus at random, and
-// keeps those that reach code which none has reached before. An input that ends in a crash is written to a file.
+// keeps those that reach code which none has reached before. An input that ends in a crash, or takes ten seconds, is
+// written to a file.
 //
 //     driver SECONDS CRASH_FILE FINDS_DIRECTORY CORPUS_DIRECTORY...
 //
 // The target is compiled with -fsanitize-coverage=trace-pc, and calls __sanitizer_cov_trace_pc; this file is not.
 // Globals: the hooks below have no other way to know what runs.
+#include <unistd.h>
+
+#include <algorithm>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
@@ -23,6 +27,9 @@ extern "C" void __sanitizer_set_death_callback(void (*callback)());
 namespace {
 
 using Bytes = std::vector<uint8_t>;
+
+// For one input, as libFuzzer's -timeout in scripts/fuzz.mjs.
+constexpr unsigned kMostSeconds = 10;
 
 constexpr size_t kPlaces = 1 << 16;
 uint8_t reached[kPlaces];
@@ -48,10 +55,21 @@ void OnAbort(int) {
   std::_Exit(1);
 }
 
+// Writing a file is nothing for a signal handler, but there is nothing left to break here, save for a lock of malloc
+// that the input may hold: the alarm that follows then ends the process.
+void OnAlarm(int) {
+  std::signal(SIGALRM, SIG_DFL);
+  alarm(kMostSeconds);
+  std::fprintf(stderr, "fuzz: an input took more than %u s\n", kMostSeconds);
+  OnAbort(SIGALRM);
+}
+
 bool Run(const Bytes& input) {
   reached_new = false;
   current = &input;
+  alarm(kMostSeconds);
   LLVMFuzzerTestOneInput(input.data(), input.size());
+  alarm(0);
   current = nullptr;
   return reached_new;
 }
@@ -125,6 +143,7 @@ int main(int count, char** arguments) {
   crash_file = arguments[2];
   const std::filesystem::path finds = arguments[3];
   std::signal(SIGABRT, OnAbort);
+  std::signal(SIGALRM, OnAlarm);
   __sanitizer_set_death_callback(KeepCrash);
 
   std::vector<Bytes> corpus;

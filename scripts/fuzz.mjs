@@ -91,6 +91,9 @@ function spawn(/** @type {string} */ program, /** @type {string[]} */ args) {
     encoding: 'utf8',
     maxBuffer: 1 << 28,
     env: { ...process.env, ASAN_OPTIONS: 'detect_stack_use_after_return=1', UBSAN_OPTIONS: 'print_stacktrace=1' },
+    // The target ends by itself, and says which input hangs; this is for one that does not.
+    timeout: (seconds + 60) * 1000,
+    killSignal: 'SIGKILL',
   });
   if (error) console.error(`fuzz: ${program}: ${error.message}`);
   const lines = `${stdout ?? ''}${stderr ?? ''}`.trimEnd().split('\n');
