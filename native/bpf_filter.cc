@@ -122,6 +122,8 @@ class Machine {
           break;
         case BPF_JMP:
           if (BPF_OP(step.code) == BPF_JA) {
+            // Bounded, because it might wrap to an instruction before this one where size_t has 32 bits.
+            if (step.k >= count - at) return 0;
             at += step.k;
           } else {
             at += Holds(BPF_OP(step.code), a_, operand) ? step.jt : step.jf;

@@ -18,6 +18,7 @@ const TARGETS = {
       ['fuzz/offload.cc', ...sources('checksum', 'packet_headers', 'gso_split', 'gro_coalesce')],
       seconds,
     ),
+  bpf: (seconds) => native('bpf', ['fuzz/bpf.cc', ...sources('bpf_filter')], seconds),
   views: (seconds) => {
     setUp(['kinds', 'ts']);
     return spawn(process.execPath, ['fuzz/views.mjs', String(seconds)]);
@@ -90,10 +91,10 @@ function spawn(/** @type {string} */ program, /** @type {string[]} */ args) {
     stdio: ['ignore', 'pipe', 'pipe'],
     encoding: 'utf8',
     maxBuffer: 1 << 28,
-    env: { ...process.env, ASAN_OPTIONS: 'detect_stack_use_after_return=1', UBSAN_OPTIONS: 'print_stacktrace=1' },
     // The target ends by itself, and says which input hangs; this is for one that does not.
     timeout: (seconds + 60) * 1000,
     killSignal: 'SIGKILL',
+    env: { ...process.env, ASAN_OPTIONS: 'detect_stack_use_after_return=1', UBSAN_OPTIONS: 'print_stacktrace=1' },
   });
   if (error) console.error(`fuzz: ${program}: ${error.message}`);
   const lines = `${stdout ?? ''}${stderr ?? ''}`.trimEnd().split('\n');
