@@ -2,6 +2,7 @@
 // and one line here. Called once for each environment, on its thread.
 #include <napi.h>
 
+#include "bpf.h"
 #include "environment.h"
 #include "frame_slab.h"
 #include "handle.h"
@@ -34,6 +35,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
            netloom::DefineFrameSlab,
            netloom::DefineOffload,
            netloom::DefinePacketQueue,
+           netloom::DefineBpf,
            netloom::DefinePump,
            netloom::DefineTun,
            netloom::DefineTunControl,

@@ -2,11 +2,10 @@
 
 #include <fcntl.h>
 
-#include <cstring>
 #include <utility>
 
 #include "arguments.h"
-#include "bpf_filter.h"
+#include "bpf.h"
 #include "environment.h"
 #include "loop_callback.h"
 
@@ -14,28 +13,11 @@ namespace netloom {
 
 namespace {
 
-// The bytes of struct sock_filter, one behind the other.
-BpfFilter FilterFrom(const Bytes& bytes) {
-  const size_t count = bytes.size / sizeof(sock_filter);
-  auto program = std::make_unique<sock_filter[]>(count);
-  // No filter has no bytes, and then no address either.
-  if (count > 0) std::memcpy(program.get(), bytes.data, count * sizeof(sock_filter));
-  return {std::move(program), count};
-}
-
 // A duplicate: the queue may be closed while the pump works.
 Result<UniqueFd> Duplicate(int fd) {
   UniqueFd duplicate(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
   if (!duplicate) return SystemError::Last("fcntl");
   return duplicate;
-}
-
-// What a program makes of a frame, for its tests.
-Napi::Value RunBpf(const Napi::CallbackInfo& info) {
-  Bytes program;
-  Bytes frame;
-  if (!Arguments(info).Memory(0, "program", &program).Memory(1, "frame", &frame).ok()) return {};
-  return Napi::Number::New(info.Env(), FilterFrom(program).Run(frame.data, frame.size));
 }
 
 }  // namespace
@@ -118,6 +100,12 @@ void Pump::Stop(const Napi::CallbackInfo&) {
 // The thread may have ended by itself, and the loop not have heard of it yet.
 Napi::Value Pump::Join(const Napi::CallbackInfo& info) {
   if (signal_ != nullptr) Finish();
+  const auto& [error, side, writing] = frames_->end();
+  auto result = Napi::Object::New(info.Env());
+  result.Set("errno", -error);
+  result.Set("side", side);
+  result.Set("writing", writing);
+  return result;
 }
 
 void Pump::KeepAlive(const Napi::CallbackInfo& info) {
@@ -160,7 +148,6 @@ Napi::Function Pump::Define(Napi::Env env) {
 void DefinePump(Napi::Env env, Napi::Object exports) {
   Environment::Of(env).KeepConstructor<Pump>(Pump::Define(env));
   exports.Set("startPump", Napi::Function::New(env, Pump::Begin, "startPump"));
-  exports.Set("runBpf", Napi::Function::New(env, RunBpf, "runBpf"));
 }
 
 }  // namespace netloom
