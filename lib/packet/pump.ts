@@ -66,6 +66,7 @@ export type PumpSide = 'a' | 'b';
  */
 export function pump(a: PacketQueue, b: PacketQueue, options: PumpOptions = {}): Pump {
   try {
+    checkOptionNames(options, OPTIONS);
     return new Pump(a, b, options);
   } catch (error) {
     throw nameCall(error, 'pump');
@@ -201,7 +202,6 @@ function checkOptions(
   [a, b]: readonly [QueueParts, QueueParts],
   options: PumpOptions,
 ): { filter: Uint8Array; oneWay: boolean; header: number } {
-  checkOptionNames(options, OPTIONS);
   const { filter, oneWay = false } = options;
   if (typeof oneWay !== 'boolean') throw wrongType('oneWay', 'true or false', oneWay);
   if (a.handle === b.handle) throw invalidValue('b', b.device.name, 'is the same queue as a');
