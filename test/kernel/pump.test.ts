@@ -6,6 +6,7 @@ import { native } from '../../lib/native/load.js';
 import { createNetns } from '../../lib/netns/calls.js';
 import type { Netns } from '../../lib/netns/netns.js';
 import { openMacvtap } from '../../lib/packet/macvtap.js';
+import { createMemoryQueues } from '../../lib/packet/memory.js';
 import { type PumpCounters, pump } from '../../lib/packet/pump.js';
 import { PacketQueue } from '../../lib/packet/queue.js';
 import { FrameSlab } from '../../lib/packet/slab.js';
@@ -371,6 +372,8 @@ describeKernel.needs('tun')('a pump', () => {
         'pump: b "tun0" has IP packets (layer 3), and a has Ethernet frames (layer 2)',
       );
       expect(() => pump(one, one)).toThrow('pump: b "a" is the same queue as a');
+      const [memory] = createMemoryQueues();
+      expect(() => pump(one, memory, { oneWay: true })).toThrow('pump: b "memory" has no descriptor');
       expect(() => pump(one, b as never)).toThrow('pump: b must be a PacketQueue; received an object (PacketDevice)');
       expect(() => pump(one, other, { oneWay: 1 as never })).toThrow('pump: oneWay must be true or false; received 1');
       expect(() => pump(one, other, { filter: [] })).toThrow('pump: filter.length 0 is out of range');
