@@ -1,5 +1,5 @@
 /** Wires for the tests of packet sockets: a veth pair between two namespaces, and frames that Python puts on it. */
-import { createNetns, createVeth, type Link, type Netns, type PacketQueue } from 'netloom';
+import { createNetns, createVeth, FrameSlab, type Link, type Netns, type PacketQueue } from 'netloom';
 import { inside } from './packet-peers.ts';
 
 export interface Wire {
@@ -56,3 +56,7 @@ export async function take(queue: PacketQueue, count: number): Promise<Buffer[]>
   }
   return frames;
 }
+
+/** The frames that are there now, up to 16. */
+export const readNow = (queue: PacketQueue, slab = new FrameSlab({ slots: 16, frameSize: 70_000 })): Buffer[] =>
+  Array.from({ length: queue.readBatch(slab) }, (_, slot) => Buffer.from(slab.frame(slot)));
