@@ -8,9 +8,6 @@ namespace netloom {
 
 namespace {
 
-// More parts than headers and a payload would be a mistake.
-constexpr uint32_t kMostParts = 16;
-
 napi_value Number(napi_env env, int64_t value) {
   napi_value number = nullptr;
   napi_create_int32(env, static_cast<int32_t>(value), &number);
@@ -85,8 +82,8 @@ napi_value PacketQueue::WriteParts(napi_env env, napi_callback_info info) {
   PacketQueue& self = Unpack(env, info, arguments);
   uint32_t count = 0;
   if (napi_get_array_length(env, arguments[0], &count) != napi_ok) return nullptr;
-  if (count > kMostParts) return Number(env, -EINVAL);
-  iovec parts[kMostParts];
+  if (count > uint32_t{SocketFrames::kMostParts}) return Number(env, -EINVAL);
+  iovec parts[SocketFrames::kMostParts];
   for (uint32_t i = 0; i < count; ++i) {
     napi_value part = nullptr;
     napi_get_element(env, arguments[0], i, &part);

@@ -3,11 +3,8 @@
 // super-packets of up to 64 KiB. The socket therefore always has PACKET_VNET_HDR and PACKET_AUXDATA, and what is
 // missing is put in here. With `offload`, the vnet header stays in front of each frame, read and written verbatim.
 //
-// recvmsg rather than a ring (TPACKET_V3), because the kernel hands over a block of a ring when it is full, or 1 ms
-// old: on a veth, at a frame each 200 us, the median from write to read was 15-16 us against 550-670 us (99 %: about 45
-// us against 4 ms and more). In a flood, recvmsg costs more processor time: 4.3-4.8 us per frame of 64 or 1400 bytes,
-// with all that the sender spends, against 2.5-2.9 us of a ring. Header and auxiliary data cost nothing that could be
-// measured: read(2) without them took 4.1-4.9 us. (Linux 6.18, two virtual cores.)
+// recvmsg rather than a ring (TPACKET_V3): the kernel hands over a block of a ring when it is full, or 1 ms old, which
+// a single frame then waits for. In a flood a ring takes less processor time per frame.
 //
 // Lifetime: within the queue, or whatever reads the descriptor, which it does not own. Thread: one at a time.
 #pragma once
