@@ -17,10 +17,16 @@ ssize_t BytesOrErrno(Call call) {
   return size < 0 ? -errno : size;
 }
 
+// How many were taken, which is one; or a negative errno.
+ssize_t WriteSlot(int fd, const Slots& slots, uint32_t slot) {
+  const ssize_t size = WriteFrame(fd, slots.at(slot), slots.size(slot));
+  return size < 0 ? size : 1;
+}
+
 }  // namespace
 
-ssize_t ReadFrame(int fd, void* to, size_t room, SocketFrames* socket) {
-  if (socket != nullptr) return socket->Read(fd, static_cast<uint8_t*>(to), room);
+ssize_t ReadFrame(int fd, void* to, size_t room, SocketFrames* socket, uint32_t wanted) {
+  if (socket != nullptr) return socket->Read(fd, static_cast<uint8_t*>(to), room, wanted);
   return BytesOrErrno([=] { return ::read(fd, to, room); });
 }
 
@@ -42,7 +48,7 @@ int ReadFrames(int fd, const Slots& slots, uint32_t most, FrameCounters* counter
   uint32_t count = 0;
   uint32_t cut = 0;
   while (count + cut < most) {
-    const ssize_t size = ReadFrame(fd, slots.at(count), slots.frame_size + 1, socket);
+    const ssize_t size = ReadFrame(fd, slots.at(count), slots.frame_size + 1, socket, most - count - cut);
     if (size == -EAGAIN) break;
     if (size < 0) {
       if (count == 0) return static_cast<int>(size);
@@ -64,17 +70,17 @@ int ReadFrames(int fd, const Slots& slots, uint32_t most, FrameCounters* counter
 int WriteFrames(int fd, const Slots& slots, uint32_t first, uint32_t count, FrameCounters* counters,
                 SocketFrames* socket) {
   uint32_t written = 0;
-  for (; written < count; ++written) {
-    const uint32_t slot = first + written;
-    const ssize_t size = WriteFrame(fd, slots.at(slot), std::min(slots.lengths[slot], slots.frame_size), socket);
-    if (size < 0) {
-      if (written == 0 && size != -EAGAIN && size != -ENOBUFS) {
+  while (written < count) {
+    const ssize_t taken = socket != nullptr ? socket->WriteSlots(fd, slots, first + written, count - written)
+                                            : WriteSlot(fd, slots, first + written);
+    if (taken < 0) {
+      if (written == 0 && taken != -EAGAIN && taken != -ENOBUFS) {
         ++counters->dropped;
-        return static_cast<int>(size);
+        return static_cast<int>(taken);
       }
       break;
     }
-    counters->bytes_out += size;
+    for (ssize_t i = 0; i < taken; ++i) counters->bytes_out += slots.size(first + written++);
   }
   counters->frames_out += written;
   return static_cast<int>(written);

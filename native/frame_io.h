@@ -24,8 +24,8 @@ struct FrameCounters {
   uint64_t truncated = 0;  // longer than their slot, and therefore lost
 };
 
-// Bytes, or a negative errno.
-ssize_t ReadFrame(int fd, void* to, size_t room, SocketFrames* socket = nullptr);
+// Bytes, or a negative errno. `wanted`: how many the caller is going to read now.
+ssize_t ReadFrame(int fd, void* to, size_t room, SocketFrames* socket = nullptr, uint32_t wanted = 1);
 ssize_t WriteFrame(int fd, const void* frame, size_t size, SocketFrames* socket = nullptr);
 ssize_t WriteFrame(int fd, const iovec* parts, int count, SocketFrames* socket = nullptr);
 

@@ -17,6 +17,8 @@ struct Slots {
   uint32_t frame_size = 0;  // the largest frame; less than stride, so that a longer one can be told
 
   [[nodiscard]] uint8_t* at(uint32_t slot) const { return bytes + static_cast<size_t>(slot) * stride; }
+  // JavaScript writes the lengths.
+  [[nodiscard]] uint32_t size(uint32_t slot) const { return lengths[slot] < frame_size ? lengths[slot] : frame_size; }
 };
 
 // Whether `size` bytes at `data` share memory with the slots, or with their lengths.

@@ -177,6 +177,19 @@ describeKernel('frames of a local stack', () => {
       expect(polled.stats).toMatchObject({ framesIn: 3, bytesIn: 1127 });
     }));
 
+  test('keep their place among frames that are received together with them', () =>
+    withHost(async ({ host, near }) => {
+      await using queue = await openPacketSocket(near);
+      for (let i = 0; i < 10; i++) {
+        await inside(host, 'python3', '-c', DATAGRAM);
+        await inside(host, 'python3', '-c', DATAGRAM, 'segments');
+      }
+      const slab = new FrameSlab({ slots: 64 });
+      expect(queue.readBatch(slab)).toBe(40);
+      const sizes = Array.from({ length: 10 }, () => [1043, 442, 442, 243]).flat();
+      expect([...slab.lengths.subarray(0, 40)]).toEqual(sizes);
+    }));
+
   test('the rest of a super-packet is not forgotten when a loop leaves after its first segment', () =>
     withHost(async ({ host, near }) => {
       await using queue = await openPacketSocket(near);
