@@ -4,11 +4,14 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <utility>
 
+#include "file_table.h"
 #include "frame_io.h"
 
 namespace netloom {
@@ -50,13 +53,12 @@ FramePump::FramePump(UniqueFd a, UniqueFd b, PumpOptions options)
   if (options_.one_way) directions_[1].state = State::kOff;
 }
 
-Status FramePump::Start(void (*ended)(void* data), void* data) {
-  ended_ = ended;
-  data_ = data;
+Status FramePump::Start() {
   epoll_.Reset(::epoll_create1(EPOLL_CLOEXEC));
   if (!epoll_) return SystemError::Last("epoll_create1");
   stop_.Reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!stop_) return SystemError::Last("eventfd");
+  ended_.Reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!stop_ || !ended_) return SystemError::Last("eventfd");
   const int polled[] = {fds_[0].get(), fds_[1].get(), stop_.get()};
   for (uint32_t i = 0; i <= kStop; ++i) {
     epoll_event event{};
@@ -71,10 +73,17 @@ Status FramePump::Start(void (*ended)(void* data), void* data) {
   uv_thread_options_t options{};
   options.flags = UV_THREAD_HAS_STACK_SIZE;
   options.stack_size = size_t{512} * 1024;
-  const int error = uv_thread_create_ex(
+  int error = uv_sem_init(&settled_, 0);
+  if (error != 0) return SystemError{"sem_init", -error, {}};
+  error = uv_thread_create_ex(
       &thread_, &options, [](void* pump) { static_cast<FramePump*>(pump)->Run(); }, this);
+  if (error == 0) uv_sem_wait(&settled_);
+  uv_sem_destroy(&settled_);
   if (error != 0) return SystemError{"uv_thread_create", -error, {}};
   started_ = true;
+  // The thread has, and closes, descriptors of the same numbers.
+  if (own_table_)
+    for (const UniqueFd* fd : {&fds_[0], &fds_[1], &epoll_}) ::close(fd->get());
   return Done{};
 }
 
@@ -87,9 +96,18 @@ void FramePump::Join() {
   Stop();
   if (std::exchange(started_, false)) uv_thread_join(&thread_);
   stop_.Reset();
+  ended_.Reset();
+}
+
+void FramePump::Settle() {
+  int kept[] = {fds_[0].get(), fds_[1].get(), epoll_.get(), stop_.get(), ended_.get()};
+  own_table_ = TakeOwnFileTable(kept, std::size(kept));
+  uv_sem_post(&settled_);
 }
 
 void FramePump::Run() {
+  const int ended = ended_.get();
+  Settle();
   while (!stopping_.load(std::memory_order_relaxed)) {
     Wait();
     for (int turn = 0; turn < kTurnsPerWait; ++turn) {
@@ -104,7 +122,7 @@ void FramePump::Run() {
     fds_[side].Reset();
     directions_[side].buffer.reset();
   }
-  ended_(data_);
+  eventfd_write(ended, 1);
 }
 
 // For something to do, or just for news where there is something.
@@ -191,7 +209,8 @@ void FramePump::Move(int number) {
   Direction& direction = directions_[number];
   if (direction.pending > 0) WritePending(number);
   for (int i = 0; i < kFramesPerTurn && direction.state == State::kReady; ++i) {
-    const ssize_t size = ReadFrame(fds_[number].get(), direction.buffer.get(), kRoom, sockets_[number].get());
+    const ssize_t size =
+        ReadFrame(fds_[number].get(), direction.buffer.get(), kRoom, sockets_[number].get(), kFramesPerTurn - i);
     if (size == -EAGAIN) {
       direction.state = State::kIdle;
     } else if (size < 0) {

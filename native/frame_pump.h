@@ -4,7 +4,8 @@
 // allocated per frame.
 //
 // Lifetime: made, started, joined and destroyed by its owner's thread; the descriptors are its own, and closed before
-// the end is told. Threads: Stop() and the counters are for any thread, end() for the owner's after Join().
+// the end is told. Threads: its own has its own descriptors, too (file_table.h). Stop() and the counters are for any
+// thread, end() for the owner's after Join().
 #pragma once
 
 #include <uv.h>
@@ -49,8 +50,9 @@ class FramePump {
   FramePump(const FramePump&) = delete;
   FramePump& operator=(const FramePump&) = delete;
 
-  // `ended` is the last that the thread calls.
-  Status Start(void (*ended)(void* data), void* data);
+  Status Start();
+  // Readable once the thread has come to its end. Valid from Start() to Join().
+  [[nodiscard]] int ended() const { return ended_.get(); }
   // Begins the end. Idempotent.
   void Stop();
   // Stops it, and waits for the thread. Idempotent.
@@ -75,6 +77,7 @@ class FramePump {
   };
 
   void Run();
+  void Settle();
   void Wait();
   int UntilLook();
   void LookAround();
@@ -90,15 +93,16 @@ class FramePump {
   const PumpOptions options_;
   const std::unique_ptr<SocketFrames> sockets_[2];  // null: no packet socket
   UniqueFd epoll_;
-  UniqueFd stop_;  // an eventfd
+  UniqueFd stop_;  // an eventfd, as the next
+  UniqueFd ended_;
   uint32_t watched_[2] = {};
   uint64_t look_at_ = UINT64_MAX;  // ms of uv_hrtime; UINT64_MAX: nothing calls for a look
   Direction directions_[2];
   std::atomic<bool> stopping_{false};
   PumpEnd end_;
 
-  void (*ended_)(void* data) = nullptr;
-  void* data_ = nullptr;
+  uv_sem_t settled_;
+  bool own_table_ = false;  // the thread's; known once it has settled
   uv_thread_t thread_;
   bool started_ = false;
 };

@@ -65,14 +65,18 @@ Pump::Pump(const Napi::CallbackInfo& info) : ObjectWrap(info) {
 }
 
 Status Pump::Start(const Napi::Function& ended) {
-  auto signal = LoopSignal::Create(Env(), this);
-  if (!signal) return signal.error();
-  signal_ = *signal;
-  const Status started = frames_->Start([](void* data) { static_cast<LoopSignal*>(data)->Send(); }, signal_);
-  if (!started) {
-    std::exchange(signal_, nullptr)->Close();
-    return started.error();
+  const Status started = frames_->Start();
+  if (!started) return started.error();
+  auto end = FdPoll::Create(Env(), frames_->ended(), this);
+  int error = 0;
+  if (end) error = (*end)->Ask(UV_READABLE);
+  if (!end || error != 0) {
+    frames_->Join();
+    if (!end) return end.error();
+    (*end)->Close();
+    return SystemError{"epoll_ctl", -error, {}};
   }
+  end_ = *end;
   ended_ = Napi::Persistent(ended);
   Ref();
   return Done{};
@@ -92,14 +96,14 @@ void Pump::Stats(const Napi::CallbackInfo& info) {
 
 // Somebody waits for the end from now on.
 void Pump::Stop(const Napi::CallbackInfo&) {
-  if (signal_ == nullptr) return;
-  signal_->KeepAlive(true);
+  if (end_ == nullptr) return;
+  end_->Ask(UV_READABLE);
   frames_->Stop();
 }
 
 // The thread may have ended by itself, and the loop not have heard of it yet.
 Napi::Value Pump::Join(const Napi::CallbackInfo& info) {
-  if (signal_ != nullptr) Finish();
+  if (end_ != nullptr) Finish();
   const auto& [error, side, writing] = frames_->end();
   auto result = Napi::Object::New(info.Env());
   result.Set("errno", -error);
@@ -109,10 +113,10 @@ Napi::Value Pump::Join(const Napi::CallbackInfo& info) {
 }
 
 void Pump::KeepAlive(const Napi::CallbackInfo& info) {
-  if (signal_ != nullptr) signal_->KeepAlive(info[0].ToBoolean());
+  if (end_ != nullptr) end_->Ask(UV_READABLE, info[0].ToBoolean());
 }
 
-void Pump::OnSignal() {
+void Pump::OnEvents(int, int) {
   const Napi::Env env = Env();
   const Napi::HandleScope scope(env);
   // Keeps the object over a callback that lets go of it.
@@ -127,14 +131,14 @@ void Pump::OnSignal() {
   CallFromLoop(env, self, ended, 3, arguments);
 }
 
-void Pump::OnSignalGone() {
-  signal_ = nullptr;
+void Pump::OnPollGone() {
+  end_ = nullptr;
   frames_->Join();
 }
 
 void Pump::Finish() {
+  std::exchange(end_, nullptr)->Close();
   frames_->Join();
-  std::exchange(signal_, nullptr)->Close();
   ended_.Reset();
   Unref();
 }

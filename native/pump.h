@@ -9,12 +9,12 @@
 
 #include <memory>
 
+#include "fd_poll.h"
 #include "frame_pump.h"
-#include "loop_signal.h"
 
 namespace netloom {
 
-class Pump final : public Napi::ObjectWrap<Pump>, private SignalObserver {
+class Pump final : public Napi::ObjectWrap<Pump>, private FdObserver {
  public:
   static Napi::Function Define(Napi::Env env);
   // startPump(a, b, oneWay, headerSize, filter, ended). Empty, with an exception pending, where it cannot begin.
@@ -30,11 +30,11 @@ class Pump final : public Napi::ObjectWrap<Pump>, private SignalObserver {
   void KeepAlive(const Napi::CallbackInfo& info);
 
   Status Start(const Napi::Function& ended);
-  void OnSignal() override;
-  void OnSignalGone() override;
+  void OnEvents(int status, int events) override;
+  void OnPollGone() override;
   void Finish();
 
-  LoopSignal* signal_ = nullptr;  // while it runs; owns itself
+  FdPoll* end_ = nullptr;  // polls for it while it runs; owns itself
   std::unique_ptr<FramePump> frames_;
   Napi::FunctionReference ended_;
 };
