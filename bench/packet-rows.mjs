@@ -96,7 +96,16 @@ export const packetRows = [
     quick: 5000,
     rounds: 9,
     references: { batch: 'loop' },
+    besides: { ring: 'loop' },
     targets: [costAsC],
+  }),
+  row('capture-gaps', {
+    title: 'a frame sent back by a packet socket, 200 µs after each answer',
+    ...ping,
+    n: 5000,
+    quick: 2000,
+    references: { event: 'epoll' },
+    besides: { ring: 'epoll' },
   }),
   row('inject', {
     title: 'frames of 64 bytes written to a veth by a packet socket',

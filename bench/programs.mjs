@@ -58,6 +58,7 @@ const C_NAMES = new Map([
   ['busy', 'C, busy loop'],
   ['epoll', 'C, epoll'],
   ['loop', C],
+  ['ring', 'C, TPACKET_V3'],
   ['one', 'C, one thread'],
   ['two', 'C, two threads'],
 ]);
@@ -69,10 +70,10 @@ const ours = [process.execPath, path('netloom/run.mjs')];
 const cName = (/** @type {string} */ flavour) => C_NAMES.get(flavour) ?? flavour;
 
 /** @returns {Program} */
-const inC = (/** @type {string} */ flavour) => ({
+const inC = (/** @type {string} */ flavour, floor = flavour) => ({
   name: cName(flavour),
   ours: false,
-  floor: cName(flavour),
+  floor: cName(floor),
   flavour,
   command: [packets],
 });
@@ -88,10 +89,15 @@ const netloom = (/** @type {string} */ flavour, floor = C) => ({
 });
 
 /** All that a row measures, C first. */
-export function programsOf(/** @type {import('./rows.mjs').Row} */ { flavours, references }) {
+export function programsOf(/** @type {import('./rows.mjs').Row} */ { flavours, references, besides = {} }) {
   if (references === undefined) return [...peers, ...flavours.map((flavour) => netloom(flavour))];
   const floors = [...new Set(Object.values(references))];
-  return [...floors.map(inC), ...flavours.map((flavour) => netloom(flavour, cName(references[flavour] ?? '')))];
+  const others = Object.entries(besides).map(([flavour, floor]) => inC(flavour, floor));
+  return [
+    ...floors.map((flavour) => inC(flavour)),
+    ...others,
+    ...flavours.map((flavour) => netloom(flavour, cName(references[flavour] ?? ''))),
+  ];
 }
 
 /**

@@ -21,6 +21,7 @@ import { packetRows } from './packet-rows.mjs';
  * @property {string[]} flavours of netloom: `sync`, `async` (one call after the other), `all` (in one Promise.all)
  * @property {Record<string, string>} [references] each flavour's counterpart in C, where C is written in several ways;
  *   there are no other peers then
+ * @property {Record<string, string>} [besides] other ways in C, for comparison, each with the one that it is compared to
  * @property {keyof typeof import('./figures.mjs').figures} [figure] what the row is about; `time` if absent
  * @property {Target[]} [targets]
  */

@@ -27,7 +27,7 @@ row row_read_64, row_read_1400, row_write_64, row_write_1400;
 /* forward.c */
 row row_tcp, row_tcp_offload, row_udp;
 /* capture.c */
-row row_capture, row_inject;
+row row_capture, row_capture_gaps, row_inject;
 /* queues.c */
 row row_queues;
 

@@ -24,7 +24,8 @@ static const struct {
     {"write-64", row_write_64}, {"write-1400", row_write_1400},
     {"tcp", row_tcp},           {"tcp-offload", row_tcp_offload},
     {"udp", row_udp},           {"capture", row_capture},
-    {"inject", row_inject},     {"queues", row_queues},
+    {"inject", row_inject},     {"capture-gaps", row_capture_gaps},
+    {"queues", row_queues},
 };
 
 static _Noreturn void usage(void) {

@@ -11,10 +11,10 @@ typedef int command(char **arguments);
 /* ping.c: ADDRESS COUNT GAP: round trips of a UDP datagram, the next one GAP microseconds after the answer. Prints
  * the percentiles. */
 command run_ping;
+/* ping.c: LINK COUNT GAP: the same with Ethernet frames of type 0x88b5, which come back as they are. */
+command run_frames;
 /* fill.c: ADDRESS COUNT SIZE: COUNT packets of SIZE bytes in all, at once. */
 command run_fill;
-/* frames.c: LINK COUNT SIZE: the same as Ethernet frames of a type that nobody takes. */
-command run_frames;
 /* stream.c: ADDRESS MILLISECONDS: one TCP stream from namespace `a` to ADDRESS in namespace `b`. Prints the bytes that
  * came. */
 command run_tcp;
