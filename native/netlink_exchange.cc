@@ -58,13 +58,13 @@ bool IsDump(const nlmsghdr& header) {
 
 }  // namespace
 
-Result<std::unique_ptr<NetlinkExchange>> NetlinkExchange::Open(HomeNetns& home, const NetnsRef& netns,
+Result<std::unique_ptr<NetlinkExchange>> NetlinkExchange::Open(HomeNetns& home, const NetnsRef& netns, int protocol,
                                                                int receive_buffer) {
   UniqueFd fd;
   {
     const NetnsScope scope(home, netns);
     if (!scope.status()) return scope.status().error();
-    fd.Reset(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+    fd.Reset(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol));
     if (!fd) return SystemError::Last("socket");
   }
   // FORCE passes net.core.rmem_max, and takes CAP_NET_ADMIN.
@@ -101,7 +101,7 @@ int NetlinkExchange::Fail(int error) {
   return -error;
 }
 
-int NetlinkExchange::Begin(const uint8_t* send, size_t length) {
+int NetlinkExchange::Begin(const uint8_t* send, size_t length, bool transaction) {
   if (outstanding() > 0) Fail(0);
   uint32_t first = 0;
   uint32_t count = 0;
@@ -118,6 +118,7 @@ int NetlinkExchange::Begin(const uint8_t* send, size_t length) {
   first_seq_ = first;
   count_ = unsent_ = count;
   chunk_count_ = in_flight_ = 0;
+  transaction_ = transaction;
   return 0;
 }
 
@@ -137,7 +138,7 @@ int NetlinkExchange::Run(uint8_t* receive, size_t size) {
   while (outstanding() > 0) {
     if (used > 0 && size - used < kMinRoom) break;
     if (in_flight_ == 0 && held_.empty()) {
-      const int error = SendChunk();
+      const int error = transaction_ ? SendTransaction() : SendChunk();
       if (error != 0) return Fail(error);
     }
     const bool many = small_acks_ && in_flight_ > 1 && held_.empty() && size - used >= 2 * kAckRoom;
@@ -168,7 +169,18 @@ int NetlinkExchange::SendChunk() {
     ++count;
     if (IsDump(header)) break;
   }
+  return Send(length, count);
+}
 
+int NetlinkExchange::SendTransaction() {
+  small_acks_ = false;
+  // FORCE passes net.core.wmem_max. Where it is not allowed, sendmsg says EMSGSIZE.
+  if (send_length_ > max_send_) SetOption(fd_.get(), SOL_SOCKET, SO_SNDBUFFORCE, static_cast<int>(send_length_));
+  return Send(send_length_, count_);
+}
+
+// Sends the first `length` bytes of what is not sent yet, which are `count` messages.
+int NetlinkExchange::Send(size_t length, uint32_t count) {
   iovec part{const_cast<uint8_t*>(send_), length};
   sockaddr_nl kernel{};
   kernel.nl_family = AF_NETLINK;
@@ -216,6 +228,10 @@ int NetlinkExchange::ReceiveDatagram(uint8_t* at, size_t room) {
   ssize_t received = 0;
   do received = ::recvmsg(fd_.get(), &message, MSG_DONTWAIT);
   while (received < 0 && errno == EINTR);
+  if (received < 0 && errno == EAGAIN && transaction_) {
+    in_flight_ = 0;
+    return 0;
+  }
   if (received < 0) return errno == EAGAIN ? -ENOBUFS : -errno;
   if ((message.msg_flags & MSG_TRUNC) != 0) return -EMSGSIZE;
   if (sender.nl_pid != 0) return 0;  // not the kernel: any process may send to this socket's port
@@ -279,6 +295,7 @@ bool NetlinkExchange::IsLate(const uint8_t* datagram, size_t size) const {
 }
 
 void NetlinkExchange::NoteEnds(const uint8_t* datagram, size_t size) {
+  if (transaction_) return;
   nlmsghdr header;
   for (size_t offset = 0; ReadHeader(datagram + offset, size - offset, &header);
        offset += Advance(header, size - offset)) {

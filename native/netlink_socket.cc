@@ -25,6 +25,7 @@ class RunExchange {
     }
     send_.size = static_cast<size_t>(length);
     begins_ = sends;
+    transaction_ = arguments.At(3).IsBoolean() && arguments.At(3).As<Napi::Boolean>().Value();
     // The result is an int.
     receive_.size = std::min<size_t>(receive_.size, INT32_MAX & ~3);
     return true;
@@ -84,7 +85,7 @@ class RunExchange {
       // What it was queued behind is not finished; to begin would be to give that up.
       if (queued_ && exchange.outstanding() > 0) return -EAGAIN;
       begun_ = true;
-      const int error = exchange.Begin(send_.data, send_.size);
+      const int error = exchange.Begin(send_.data, send_.size, transaction_);
       if (error != 0) return error;
     }
     return exchange.Run(receive_.data, receive_.size);
@@ -96,6 +97,7 @@ class RunExchange {
   Bytes receive_;
   bool queued_ = false;
   bool begins_ = false;
+  bool transaction_ = false;
   bool begun_ = false;
   uint32_t outstanding_ = 0;
 };
@@ -108,6 +110,7 @@ Napi::Value OpenNetlink(const Napi::CallbackInfo& info) {
   NetlinkPlace place;
   if (!arguments.Object(0, "options", &options).ok()) return {};
   arguments.Netns(options.Get("netns"), "options.netns", &place.netns)
+      .Integer(options.Get("protocol"), "options.protocol", &place.protocol)
       .Integer(options.Get("receiveBuffer"), "options.receiveBuffer", &place.receive_buffer);
   if (!arguments.ok()) return {};
   // For good, unlike what may keep a socket from being opened.
@@ -132,7 +135,7 @@ NetlinkSocket::NetlinkSocket(const Napi::CallbackInfo& info) : ObjectWrap(info) 
 
 Status NetlinkSocket::Open(HomeNetns& home) {
   if (exchange_) return Done{};
-  auto exchange = NetlinkExchange::Open(home, place_.netns, place_.receive_buffer);
+  auto exchange = NetlinkExchange::Open(home, place_.netns, place_.protocol, place_.receive_buffer);
   if (!exchange) return exchange.error();
   exchange_ = std::move(*exchange);
   place_ = {};

@@ -18,6 +18,7 @@ namespace netloom {
 // Where a socket is to be opened, and how.
 struct NetlinkPlace {
   NetnsRef netns;
+  int protocol = 0;
   int receive_buffer = 0;
 };
 

@@ -15,7 +15,7 @@ export interface Handle {
 }
 
 /**
- * A rtnetlink socket. It stays in the namespace in which it was opened. Exchanges on it follow each other; while
+ * A netlink socket. It stays in the namespace in which it was opened. Exchanges on it follow each other; while
  * an `exchangeAsync` is under way, `exchange` gives -EBUSY. Once closed, both give -EBADF. Where it cannot be opened,
  * the exchange throws (rejects), and the next one tries again.
  */
@@ -26,13 +26,15 @@ export interface NetlinkSocket {
    * `receive` has no room for another datagram. `send` null: goes on receiving.
    * Returns the bytes received (whole datagrams, each padded to a multiple of 4), plus 1 where another call
    * is needed to receive the rest; or a negative errno.
+   * A `transaction` is sent in one sendmsg, whatever its size, and has had its end when nothing more is queued:
+   * its messages may be answered or not.
    */
-  exchange(send: Uint8Array | null, length: number, receive: Uint8Array): number;
+  exchange(send: Uint8Array | null, length: number, receive: Uint8Array, transaction?: boolean): number;
   /**
    * Several follow each other in the order of the calls. One with `send` does nothing but give -EAGAIN where
    * the exchange before it turns out to need another call.
    */
-  exchangeAsync(send: Uint8Array | null, length: number, receive: Uint8Array): Promise<number>;
+  exchangeAsync(send: Uint8Array | null, length: number, receive: Uint8Array, transaction?: boolean): Promise<number>;
   /** Idempotent. What is under way still ends as if it were open. */
   close(): void;
 }
@@ -40,6 +42,8 @@ export interface NetlinkSocket {
 export interface NetlinkOptions {
   /** The namespace's descriptor, or -1. */
   netns: number;
+  /** NETLINK_ROUTE ... (linux/netlink.h), the third argument of socket(2). */
+  protocol: number;
   /** Wanted size of the receive buffer, in bytes (SO_RCVBUFFORCE, or SO_RCVBUF without privilege). */
   receiveBuffer: number;
 }

@@ -2,6 +2,7 @@
  * A batch: requests that travel together, and the routing of what comes back to each of them. Pure: whoever
  * owns the socket moves the bytes.
  */
+import { constants } from 'node:os';
 import { NetlinkError } from '../errors.js';
 import { align4, type ByteReader, ByteWriter, LITTLE_ENDIAN } from './bytes.js';
 import { errorFor, readVerdict } from './extack.js';
@@ -47,11 +48,16 @@ interface Pending extends Reply {
   done: boolean;
 }
 
+// Of what the kernel did not come to: it gave up the transaction.
+const NO_ANSWER = -constants.errno.ECANCELED;
+
 // Most answers are an ack alone. Replaced by an array of its own with the first value.
 const NO_VALUES = Object.freeze<unknown>([]) as unknown[];
 
 export class Batch {
   readonly out: ByteWriter;
+  /** What is in it goes to the kernel in one piece, and nothing else with it. */
+  readonly transaction: boolean;
   readonly #first: number;
   readonly #pending: Pending[] = [];
   #open = 0;
@@ -59,10 +65,11 @@ export class Batch {
   readonly #netns: string | undefined;
 
   /** `first` is the sequence number of the first request; those behind it count up. `netns` is for errors. */
-  constructor(first: number, netns: string | undefined, out = new ByteWriter()) {
+  constructor(first: number, netns: string | undefined, out = new ByteWriter(), transaction = false) {
     this.#first = first;
     this.#netns = netns;
     this.out = out;
+    this.transaction = transaction;
   }
 
   /** Requests that have not had their end. */
@@ -131,6 +138,16 @@ export class Batch {
       if (pending !== undefined && !pending.done) this.#take(pending, input, at, at + length);
       at += align4(length);
     }
+  }
+
+  /** Ends what is open when the exchange is over, which gave `size`: a negative errno where it failed. */
+  end(size: number): void {
+    if (this.transaction && size >= 0) {
+      for (const pending of this.#pending) {
+        if (!pending.done && pending.request.silent === true) this.#end(pending);
+      }
+    }
+    if (this.#open > 0) this.fail(size < 0 ? size : NO_ANSWER, 'sendmsg');
   }
 
   /** Ends every open request with an errno: the exchange itself failed. */

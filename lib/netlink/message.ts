@@ -27,16 +27,23 @@ export const NLM_F_DUMP = 0x300;
 export const NLM_F_CAPPED = 0x100;
 export const NLM_F_ACK_TLVS = 0x200;
 
+/** Which sockets hear a message (linux/netlink.h). */
+export const NETLINK_ROUTE = 0;
+export const NETLINK_NETFILTER = 12;
+
 /** What stands behind nlmsghdr in one family of messages: a struct, then attributes. */
 export interface Family<H, S extends Entries> {
+  /** NETLINK_ROUTE if absent. */
+  readonly protocol?: number;
   readonly header: Struct<H>;
   readonly attributes: AttributeTable<S>;
 }
 
-export const family = <H, S extends Entries>(header: Struct<H>, table: AttributeTable<S>): Family<H, S> => ({
-  header,
-  attributes: table,
-});
+export const family = <H, S extends Entries>(
+  header: Struct<H>,
+  table: AttributeTable<S>,
+  protocol?: number,
+): Family<H, S> => ({ header, attributes: table, ...(protocol !== undefined && { protocol }) });
 
 /** Decodes what stands behind nlmsghdr; undefined passes the message over. */
 export type ReplyDecoder<R> = (input: ByteReader, start: number, end: number, type: number) => R | undefined;
@@ -51,6 +58,8 @@ export interface Request<R = never> {
   encode(out: ByteWriter): void;
   /** What each message of the answer becomes. Without it the answer is the ack alone. */
   readonly decode?: ReplyDecoder<R>;
+  /** Part of a transaction that the kernel answers only where it refuses it. */
+  readonly silent?: boolean;
   /** For the names in errors: walks the bytes behind nlmsghdr. */
   readonly family: Family<unknown, Entries>;
   readonly context?: ErrorContext | undefined;
@@ -66,10 +75,11 @@ export function makeRequest<H, S extends Entries, R = never>(
     header?: Partial<H>;
     attributes?: Decoded<S>;
     decode?: ReplyDecoder<R>;
+    silent?: boolean;
     context?: ErrorContext | undefined;
   },
 ): Request<R> {
-  const { type, name, flags = 0, header = {}, attributes, decode, context } = request;
+  const { type, name, flags = 0, header = {}, attributes, decode, silent, context } = request;
   return {
     type,
     name,
@@ -77,6 +87,7 @@ export function makeRequest<H, S extends Entries, R = never>(
     family: of as Family<unknown, Entries>,
     context,
     ...(decode && { decode }),
+    ...(silent && { silent }),
     encode(out) {
       of.header.encode(out, header, 'header');
       out.pad();
@@ -104,7 +115,8 @@ export function writeMessage(out: ByteWriter, request: Request<unknown>, sequenc
   view.setUint32(start, out.length - start, LITTLE_ENDIAN);
   view.setUint16(start + 4, request.type, LITTLE_ENDIAN);
   // What is decoded ends with its answer (a dump with NLMSG_DONE); what is not, with its ack.
-  const flags = request.flags | NLM_F_REQUEST | (request.decode === undefined ? NLM_F_ACK : 0);
+  const acked = request.decode === undefined && request.silent !== true;
+  const flags = request.flags | NLM_F_REQUEST | (acked ? NLM_F_ACK : 0);
   view.setUint16(start + 6, flags, LITTLE_ENDIAN);
   view.setUint32(start + 8, sequence, LITTLE_ENDIAN);
 }

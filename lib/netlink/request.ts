@@ -5,7 +5,8 @@ import { DumpInterruptedError } from '../errors.js';
 import type { Netns } from '../netns/netns.js';
 import { type Effect, type Operation, perform, type Waiting } from '../operation.js';
 import type { Reply, Share } from './batch.js';
-import type { Request } from './message.js';
+import { NETLINK_ROUTE, type Request } from './message.js';
+import type { Sockets } from './sockets.js';
 
 /** How often a list that changed while it was read is read again. Under churn one of a few tries succeeds. */
 const DUMP_ATTEMPTS = 16;
@@ -19,6 +20,28 @@ export const exchange = (
   requests: readonly Request<unknown>[],
   undo?: Effect<Reply[]>['undo'],
 ): Effect<Reply[]> => new Answers(netns, requests, undo);
+
+/**
+ * As {@link exchange}, but the kernel does all of it or nothing: `requests` are a transaction of the protocol's own, its
+ * begin and its end included, and go out in one piece.
+ */
+export const transaction = (netns: Netns, requests: readonly Request<unknown>[]): Effect<Reply[]> => {
+  const sockets = () => socketsFor(netns, requests[0]);
+  let share: Share | undefined;
+  return {
+    now: () => sockets().exchange(requests, true),
+    later(waiting) {
+      share = sockets().enqueue(requests, waiting, true);
+    },
+    withdraw: () => share !== undefined && sockets().withdraw(share),
+  };
+};
+
+/** The sockets of a request's protocol. What travels together is of one. */
+function socketsFor(netns: Netns, request: Request<unknown> | undefined): Sockets {
+  const protocol = request?.family.protocol ?? NETLINK_ROUTE;
+  return protocol === NETLINK_ROUTE ? netns.sockets : netns.socketsOf(protocol);
+}
 
 /** The wait for the answers. A class, since it is held for every call that waits. */
 class Answers implements Effect<Reply[]> {
@@ -34,15 +57,15 @@ class Answers implements Effect<Reply[]> {
   }
 
   now(): Reply[] {
-    return this.#netns.sockets.exchange(this.#requests);
+    return socketsFor(this.#netns, this.#requests[0]).exchange(this.#requests);
   }
 
   later(waiting: Waiting<Reply[]>): void {
-    this.#share = this.#netns.sockets.enqueue(this.#requests, waiting);
+    this.#share = socketsFor(this.#netns, this.#requests[0]).enqueue(this.#requests, waiting);
   }
 
   withdraw(): boolean {
-    return this.#share !== undefined && this.#netns.sockets.withdraw(this.#share);
+    return this.#share !== undefined && socketsFor(this.#netns, this.#requests[0]).withdraw(this.#share);
   }
 }
 
@@ -68,15 +91,15 @@ class Send implements Effect<Reply[]>, Operation<void> {
   }
 
   now(): Reply[] {
-    return this.#netns.sockets.exchange([this.#request]);
+    return socketsFor(this.#netns, this.#request).exchange([this.#request]);
   }
 
   later(waiting: Waiting<Reply[]>): void {
-    this.#share = this.#netns.sockets.enqueue([this.#request], waiting);
+    this.#share = socketsFor(this.#netns, this.#request).enqueue([this.#request], waiting);
   }
 
   withdraw(): boolean {
-    return this.#share !== undefined && this.#netns.sockets.withdraw(this.#share);
+    return this.#share !== undefined && socketsFor(this.#netns, this.#request).withdraw(this.#share);
   }
 
   next(replies: unknown): IteratorResult<Effect<unknown>, void> {

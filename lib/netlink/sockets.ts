@@ -1,7 +1,7 @@
 /**
- * Where exchanges with the kernel happen. Each namespace has up to two netlink sockets, opened on demand and
- * closed with it: one that native threads use for asynchronous calls, one for `netloom/sync`. Neither can
- * get in the way of the other.
+ * Where exchanges with the kernel happen. Each namespace has up to two netlink sockets of a protocol, opened on
+ * demand and closed with it: one that native threads use for asynchronous calls, one for `netloom/sync`. Neither
+ * can get in the way of the other.
  */
 import { constants } from 'node:os';
 import { closedError, copyOf } from '../errors.js';
@@ -9,7 +9,7 @@ import type { NetlinkSocket } from '../native/binding.js';
 import { native } from '../native/load.js';
 import { Batch, type Reply, type Settled, type Share } from './batch.js';
 import { ByteReader, ByteWriter } from './bytes.js';
-import { NLMSG_HEADER, type Request } from './message.js';
+import { NETLINK_ROUTE, NLMSG_HEADER, type Request } from './message.js';
 
 // Room for what one native call brings. The kernel's dumps come in datagrams of up to 32 KiB, and native code
 // returns when less than 64 KiB is left: a quarter MiB costs few calls, and still fits the cache.
@@ -67,6 +67,7 @@ const refuse = (batch: Batch, error: unknown): void => batch.refuse(() => copyOf
 
 export class Sockets {
   readonly #place: Place;
+  readonly #protocol: number;
   #sequence = 1;
   #closed = false;
 
@@ -80,48 +81,49 @@ export class Sockets {
   #stalled = false;
   readonly #returned: Batch[] = [];
 
-  constructor(place: Place) {
+  constructor(place: Place, protocol = NETLINK_ROUTE) {
     this.#place = place;
+    this.#protocol = protocol;
   }
 
   get label(): string | undefined {
     return this.#place.label;
   }
 
-  /** Requests and answers on the calling thread. */
-  exchange(requests: readonly Request<unknown>[]): Reply[] {
+  /** Requests and answers on the calling thread. A transaction is one for the kernel, and is sent as one. */
+  exchange(requests: readonly Request<unknown>[], transaction = false): Reply[] {
     this.#place.descriptor();
     const socket = (this.#syncSocket ??= native.openNetlink(this.#options()));
     syncOut.rewind(0);
-    const batch = new Batch(this.#reserve(requests.length), this.label, syncOut);
+    const batch = new Batch(this.#reserve(requests.length), this.label, syncOut, transaction);
     const { replies } = batch.add(requests, NOBODY);
     const buffer = takeBuffer();
-    let received = socket.exchange(batch.out.bytes, batch.out.length, buffer.bytes);
+    let received = socket.exchange(batch.out.bytes, batch.out.length, buffer.bytes, transaction);
     while (received > 0) {
       batch.receive(buffer, received & ~UNFINISHED);
       if (batch.open === 0) break;
       received = socket.exchange(null, 0, buffer.bytes);
     }
     giveBuffer(buffer);
-    if (batch.open > 0) batch.fail(received, 'sendmsg');
+    if (batch.open > 0) batch.end(received);
     return replies;
   }
 
   /**
    * Queues requests that belong together. What is queued in one turn goes out together; what cannot be encoded
-   * throws here, and the others are not touched by it.
+   * throws here, and the others are not touched by it. A transaction travels alone, in its turn.
    */
-  enqueue(requests: readonly Request<unknown>[], waiting: Settled): Share {
+  enqueue(requests: readonly Request<unknown>[], waiting: Settled, transaction = false): Share {
     this.#place.descriptor();
     let batch = this.#queue.at(-1);
-    if (batch === undefined || batch.out.length >= FULL || requests.length > MANY) {
+    if (transaction || batch === undefined || batch.transaction || batch.out.length >= FULL || requests.length > MANY) {
       // In a burst it will fill up like those before it.
       const out = this.#inFlight > 1 ? new ByteWriter(FULL + FULL / 4) : undefined;
-      batch = new Batch(this.#reserve(requests.length + 2 * MANY), this.label, out);
+      batch = new Batch(this.#reserve(requests.length + 2 * MANY), this.label, out, transaction);
       this.#queue.push(batch);
     }
     const share = batch.add(requests, waiting);
-    if (batch.out.length >= FULL) this.#launch(FULL);
+    if (batch.out.length >= FULL && !transaction) this.#launch(FULL);
     else this.#planFlush();
     return share;
   }
@@ -169,7 +171,7 @@ export class Sockets {
     try {
       if (this.#closed) throw closedError(`namespace ${this.label}`);
       const socket = (this.#asyncSocket ??= native.openNetlink(this.#options()));
-      size = await socket.exchangeAsync(batch.out.bytes, batch.out.length, buffer.bytes);
+      size = await socket.exchangeAsync(batch.out.bytes, batch.out.length, buffer.bytes, batch.transaction);
       while (size > 0 && (size & UNFINISHED) !== 0) {
         this.#stalled = true;
         // The kernel fills the next buffer while this one is decoded.
@@ -195,7 +197,7 @@ export class Sockets {
       // The kernel works on the next load while the last answers to this one are routed.
       this.#launch(FULL);
       if (size > 0) route(batch, buffer, size);
-      if (batch.open > 0) batch.fail(size, 'sendmsg');
+      if (batch.open > 0) batch.end(size);
     }
     giveBuffer(buffer);
     if (this.#queue.length > 0) this.#planFlush();
@@ -209,6 +211,6 @@ export class Sockets {
   }
 
   #options() {
-    return { netns: this.#place.descriptor(), receiveBuffer: KERNEL_BUFFER };
+    return { netns: this.#place.descriptor(), protocol: this.#protocol, receiveBuffer: KERNEL_BUFFER };
   }
 }

@@ -6,7 +6,7 @@ import { inspect } from 'node:util';
 import { closedError, wrongType } from '../errors.js';
 import type { Handle } from '../native/binding.js';
 import { native } from '../native/load.js';
-import { Sockets } from '../netlink/sockets.js';
+import { type Place, Sockets } from '../netlink/sockets.js';
 import type { CallOptions } from '../operation.js';
 
 /**
@@ -24,6 +24,8 @@ export class Netns {
   #holders = 0;
   readonly #closers = new Set<() => void>();
   readonly #sockets: Sockets;
+  // Of other protocols than rtnetlink: few namespaces have any.
+  #others: Map<number, Sockets> | undefined;
 
   /** @internal Namespaces come from createNetns, openNetns and currentNetns. */
   constructor(handle: Handle, name?: string, shared = false) {
@@ -31,15 +33,30 @@ export class Netns {
     this.#shared = shared;
     this.id = fstatSync(handle.fd).ino;
     if (name !== undefined) this.name = name;
-    this.#sockets = new Sockets({
-      descriptor: () => (shared ? OWN : this.fd),
-      label: shared ? undefined : String(name ?? this.id),
-    });
+    this.#sockets = new Sockets(this.#place());
   }
 
-  /** @internal */
+  #place(): Place {
+    return {
+      descriptor: () => (this.#shared ? OWN : this.fd),
+      label: this.#shared ? undefined : String(this.name ?? this.id),
+    };
+  }
+
+  /** @internal Those of rtnetlink. */
   get sockets(): Sockets {
     return this.#sockets;
+  }
+
+  /** @internal Those of another protocol. */
+  socketsOf(protocol: number): Sockets {
+    this.#others ??= new Map();
+    let sockets = this.#others.get(protocol);
+    if (sockets === undefined) {
+      sockets = new Sockets(this.#place(), protocol);
+      this.#others.set(protocol, sockets);
+    }
+    return sockets;
   }
 
   /** The descriptor, which other programs and calls may use while the handle is open. */
@@ -77,6 +94,7 @@ export class Netns {
     if (this.#shared) return;
     this.#closed = true;
     this.#sockets.close();
+    for (const sockets of this.#others?.values() ?? []) sockets.close();
     if (this.#holders === 0) this.#handle.close();
     for (const end of this.#closers) end();
     this.#closers.clear();
