@@ -10,8 +10,10 @@
 #include <utility>
 
 #include "arguments.h"
+#include "handle.h"
 #include "job.h"
 #include "mount_table.h"
+#include "netns.h"
 #include "nsfs.h"
 
 namespace netloom {
@@ -43,10 +45,10 @@ Result<UniqueFd> OpenDirectory(const std::string& path) {
 }
 
 // The lock ends with the descriptor. It is on the inode, so it is the same one below and above a bind mount.
-Result<UniqueFd> LockDirectory(const std::string& path) {
+Result<UniqueFd> LockDirectory(const std::string& path, int operation) {
   auto directory = OpenDirectory(path);
   if (!directory) return directory;
-  while (::flock(directory->get(), LOCK_EX) != 0) {
+  while (::flock(directory->get(), operation) != 0) {
     if (errno != EINTR) return SystemError::Last("flock", path);
   }
   return directory;
@@ -112,23 +114,31 @@ class NamedNetns {
   std::string name_;
 };
 
-class BindNetns : private NamedNetns {
+// Makes the namespace and names it in one visit to a thread: of a container's start, visits are a good part.
+class CreateNamedNetns : private NamedNetns {
  public:
   bool Parse(const Napi::CallbackInfo& info) {
     Arguments arguments(info);
-    return ParseName(arguments) && arguments.Netns(2, "fd", &netns_).ok();
+    return ParseName(arguments);
   }
 
-  Status Run(HomeNetns&) {
+  Result<UniqueFd> Run(HomeNetns& home) {
     if (!IsPlainName(name_)) return SystemError{"open", EINVAL, Path()};
-    // -1 is no namespace here, and neither is a descriptor that could not be duplicated.
-    if (netns_.fd() < 0) return SystemError{"fcntl", netns_.is_home() ? EBADF : netns_.error(), Path()};
-    // Anything else mounted under this name would not be seen as a namespace, and its name never taken away.
-    if (!IsNamespaceFile(netns_.fd())) return SystemError{"mount", EINVAL, Path()};
+    // Before the lock is taken: this is what takes long, and goes on in several threads at a time.
+    auto netns = MakeNetns(home);
+    if (!netns) return netns;
+    const Status bound = Bind(netns->get());
+    if (!bound) return bound.error();
+    return netns;
+  }
 
+  static Napi::Value ToJs(Napi::Env env, UniqueFd fd) { return Handle::New(env, std::move(fd)); }
+
+ private:
+  [[nodiscard]] Status Bind(int netns) const {
     const Status made = MakeDirectories(directory_);
     if (!made) return made.error();
-    const auto lock = LockDirectory(directory_);
+    const auto lock = LockDirectory(directory_, LOCK_EX);
     if (!lock) return lock.error();
     const Status shared = ShareDirectory(directory_);
     if (!shared) return shared.error();
@@ -139,18 +149,13 @@ class BindNetns : private NamedNetns {
     auto file = CreateFile(directory->get(), name_, Path());
     if (!file) return file.error();
     const std::string target = PathOfFd(file->get());
-    if (::mount(PathOfFd(netns_.fd()).c_str(), target.c_str(), "none", MS_BIND, nullptr) != 0) {
+    if (::mount(PathOfFd(netns).c_str(), target.c_str(), "none", MS_BIND, nullptr) != 0) {
       SystemError error = SystemError::Last("mount", Path());
       ::unlinkat(directory->get(), name_.c_str(), 0);
       return error;
     }
     return Done{};
   }
-
-  static Napi::Value ToJs(Napi::Env env, Done) { return env.Undefined(); }
-
- private:
-  NetnsRef netns_;
 };
 
 class UnbindNetns : private NamedNetns {
@@ -162,7 +167,9 @@ class UnbindNetns : private NamedNetns {
 
   Status Run(HomeNetns&) {
     if (!IsPlainName(name_)) return SystemError{"unlink", EINVAL, Path()};
-    auto directory = LockDirectory(directory_);
+    // Shared: each umount waits for an RCU grace period, and those of several threads overlap. Of two that take the same
+    // name away, the later one finds nothing.
+    auto directory = LockDirectory(directory_, LOCK_SH);
     if (!directory) {
       if (directory.error().error == ENOENT) return SystemError{"unlink", ENOENT, Path()};
       return directory.error();
@@ -203,7 +210,7 @@ class UnbindNetns : private NamedNetns {
 }  // namespace
 
 void DefineNamedNetns(Napi::Env env, Napi::Object exports) {
-  ExportBoth<BindNetns>(env, exports, "bindNetns");
+  ExportBoth<CreateNamedNetns>(env, exports, "createNamedNetns");
   ExportBoth<UnbindNetns>(env, exports, "unbindNetns");
 }
 

@@ -30,17 +30,7 @@ class UnshareNetns {
  public:
   bool Parse(const Napi::CallbackInfo&) { return true; }
 
-  Result<UniqueFd> Run(HomeNetns& home) {
-    const Status prepared = home.Prepare();
-    if (!prepared) return prepared.error();
-    if (::unshare(CLONE_NEWNET) != 0) return SystemError::Last("unshare");
-    constexpr const char* kPath = "/proc/thread-self/ns/net";
-    UniqueFd fd(::open(kPath, O_RDONLY | O_CLOEXEC));
-    const int error = errno;
-    home.Return();
-    if (!fd) return SystemError{"open", error, kPath};
-    return fd;
-  }
+  Result<UniqueFd> Run(HomeNetns& home) { return MakeNetns(home); }
 
   static Napi::Value ToJs(Napi::Env env, UniqueFd fd) { return Handle::New(env, std::move(fd)); }
 };
@@ -83,6 +73,18 @@ class DuplicateNetns {
 };
 
 }  // namespace
+
+Result<UniqueFd> MakeNetns(HomeNetns& home) {
+  const Status prepared = home.Prepare();
+  if (!prepared) return prepared.error();
+  if (::unshare(CLONE_NEWNET) != 0) return SystemError::Last("unshare");
+  constexpr const char* kPath = "/proc/thread-self/ns/net";
+  UniqueFd fd(::open(kPath, O_RDONLY | O_CLOEXEC));
+  const int error = errno;
+  home.Return();
+  if (!fd) return SystemError{"open", error, kPath};
+  return fd;
+}
 
 void DefineNetns(Napi::Env env, Napi::Object exports) {
   ExportBoth<UnshareNetns>(env, exports, "unshareNetns");

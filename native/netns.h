@@ -6,7 +6,14 @@
 
 #include <napi.h>
 
+#include "netns_scope.h"
+#include "system_error.h"
+#include "unique_fd.h"
+
 namespace netloom {
+
+// A new namespace, which the calling thread has left again.
+Result<UniqueFd> MakeNetns(HomeNetns& home);
 
 void DefineNetns(Napi::Env env, Napi::Object exports);
 

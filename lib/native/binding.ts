@@ -269,12 +269,12 @@ export interface NativeBinding {
   /** Duplicates `fd` after the same check; the original stays the caller's. */
   duplicateNetns(fd: number): Handle;
   /**
-   * Names a namespace as `ip netns add` does: prepares `directory`, then makes and bind-mounts `name`. A plain file
-   * of that name, which a program that died has left, is replaced once it has stayed plain for 50 ms; other calls
-   * for `directory` wait so long.
+   * A new namespace with a name, as `ip netns add` makes it: prepares `directory`, then makes and bind-mounts `name`. A
+   * plain file of that name, which a program that died has left, is replaced once it has stayed plain for 50 ms; other
+   * calls for `directory` wait so long.
    */
-  bindNetns(directory: string, name: string, fd: number): void;
-  bindNetnsAsync(directory: string, name: string, fd: number): Promise<void>;
+  createNamedNetns(directory: string, name: string): Handle;
+  createNamedNetnsAsync(directory: string, name: string): Promise<Handle>;
   /**
    * Takes the name away as `ip netns delete` does, also from a plain file; where `id` is not 0, only if the name
    * is that of the namespace with this id (else ENOENT).

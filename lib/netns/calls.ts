@@ -46,31 +46,32 @@ export const createNetns = call(
   {},
   function* (name?: string, _options: CallOptions = {}): Operation<Netns> {
     if (name !== undefined) checkNetnsName(name);
-    let handle: Handle | undefined;
     try {
-      handle = yield* perform(
-        both(
-          () => native.unshareNetns(),
-          () => native.unshareNetnsAsync(),
-          closeIt,
-        ),
-      );
-      if (name === undefined) return new Netns(handle);
-      const { fd } = handle;
-      yield* perform(
-        both(
-          () => native.bindNetns(DIRECTORY, name, fd),
-          () => native.bindNetnsAsync(DIRECTORY, name, fd),
-          () => perform(unbind(name, fstatSync(fd).ino)),
-        ),
-      );
-      return new Netns(handle, name);
+      return new Netns(yield* perform(name === undefined ? unnamed : named(name)), name);
     } catch (error) {
-      handle?.close();
       throw explain(error, 'name', name);
     }
   },
 );
+
+const unnamed: Effect<Handle> = both(
+  () => native.unshareNetns(),
+  () => native.unshareNetnsAsync(),
+  closeIt,
+);
+
+const named = (name: string): Effect<Handle> =>
+  both(
+    () => native.createNamedNetns(DIRECTORY, name),
+    () => native.createNamedNetnsAsync(DIRECTORY, name),
+    function* (handle) {
+      try {
+        yield* perform(unbind(name, fstatSync(handle.fd).ino));
+      } finally {
+        handle.close();
+      }
+    },
+  );
 
 // biome-ignore lint/correctness/useYield: an undo is an operation, also where it has nothing to wait for
 function* closeIt(handle: { close(): void }): Operation<void> {
