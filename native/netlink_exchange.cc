@@ -10,9 +10,9 @@ namespace netloom {
 
 namespace {
 
-// A dump's datagrams are up to 32 KiB, but one message with hundreds of virtual functions can exceed 64 KiB.
-constexpr size_t kMinRoom = size_t{64} * 1024;
-constexpr size_t kOverflow = size_t{1024} * 1024;
+// A dump's datagrams are up to 32 KiB, but one message with hundreds of virtual functions can exceed 64 KiB: each of its
+// attributes may hold that much, and few are long. What is longer than this is an error, EMSGSIZE.
+constexpr size_t kMinRoom = size_t{256} * 1024;
 constexpr size_t kMaxSend = size_t{128} * 1024;
 // What one request's answers may take of a receive buffer. The kernel charges whole allocations: about 1 KiB for an
 // ack, but 10 KiB for a GETLINK of a bridge with its ack, where 4 KiB per message lost acks in a burst.
@@ -97,7 +97,6 @@ int NetlinkExchange::Fail(int error) {
   unsent_ = in_flight_ = 0;
   send_ = nullptr;
   send_length_ = 0;
-  held_.clear();
   return -error;
 }
 
@@ -137,16 +136,15 @@ int NetlinkExchange::Run(uint8_t* receive, size_t size) {
   size_t used = 0;
   while (outstanding() > 0) {
     if (used > 0 && size - used < kMinRoom) break;
-    if (in_flight_ == 0 && held_.empty()) {
+    if (in_flight_ == 0) {
       const int error = transaction_ ? SendTransaction() : SendChunk();
       if (error != 0) return Fail(error);
     }
-    const bool many = small_acks_ && in_flight_ > 1 && held_.empty() && size - used >= 2 * kAckRoom;
+    const bool many = small_acks_ && in_flight_ > 1 && size - used >= 2 * kAckRoom;
     const int received = many ? ReceiveAcks(receive + used, size - used)  //
                               : ReceiveDatagram(receive + used, size - used);
     if (received < 0) return Fail(-received);
     used += static_cast<size_t>(received);
-    if (received == 0 && !held_.empty() && used > 0) break;
   }
   return static_cast<int>(used);
 }
@@ -204,27 +202,15 @@ int NetlinkExchange::Send(size_t length, uint32_t count) {
 }
 
 // One datagram to `at`, padded to a multiple of 4 there. Its size, 0 when there is nothing for the caller (a stranger's
-// or a late datagram, or one that is held because the room is too small), or a negative errno.
+// or a late datagram), or a negative errno.
 int NetlinkExchange::ReceiveDatagram(uint8_t* at, size_t room) {
-  room &= ~size_t{3};
-  if (!held_.empty()) {
-    if (held_.size() > room) return -EMSGSIZE;
-    std::memcpy(at, held_.data(), held_.size());
-    const auto size = static_cast<int>(held_.size());
-    NoteEnds(at, held_.size());
-    held_.clear();
-    return size;
-  }
-  // Untouched pages cost nothing.
-  if (!overflow_) overflow_ = std::make_unique_for_overwrite<uint8_t[]>(kOverflow);
-
-  iovec parts[2] = {{at, room}, {overflow_.get(), kOverflow}};
+  iovec part{at, room & ~size_t{3}};
   sockaddr_nl sender{};
   msghdr message{};
   message.msg_name = &sender;
   message.msg_namelen = sizeof sender;
-  message.msg_iov = parts;
-  message.msg_iovlen = 2;
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
   ssize_t received = 0;
   do received = ::recvmsg(fd_.get(), &message, MSG_DONTWAIT);
   while (received < 0 && errno == EINTR);
@@ -237,16 +223,8 @@ int NetlinkExchange::ReceiveDatagram(uint8_t* at, size_t room) {
   if (sender.nl_pid != 0) return 0;  // not the kernel: any process may send to this socket's port
 
   const auto size = static_cast<size_t>(received);
+  if (IsLate(at, size)) return 0;
   const size_t padded = NLMSG_ALIGN(size);
-  if (size > room) {
-    // Its ends are noted when it is delivered, so that the exchange is not over before.
-    held_.resize(padded);
-    std::memcpy(held_.data(), at, room);
-    std::memcpy(held_.data() + room, overflow_.get(), size - room);
-  }
-  const bool late = IsLate(held_.empty() ? at : held_.data(), size);
-  if (late) held_.clear();
-  if (late || !held_.empty()) return 0;
   NoteEnds(at, size);
   std::memset(at + size, 0, padded - size);
   return static_cast<int>(padded);

@@ -15,7 +15,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <vector>
 
 #include "netns_scope.h"
 #include "system_error.h"
@@ -39,8 +38,8 @@ class NetlinkExchange {
   // A transaction is sent in one sendmsg, whatever its size, and none of its messages must be answered.
   int Begin(const uint8_t* send, size_t length, bool transaction);
 
-  // Sends and receives until every message has had its end, or `receive` has no room for another datagram. The bytes
-  // received, or a negative errno: the exchange is over then, and the next one starts clean.
+  // Sends and receives until every message has had its end, or `receive` has no room for another datagram, however
+  // large. The bytes received, or a negative errno: the exchange is over then, and the next one starts clean.
   int Run(uint8_t* receive, size_t size);
 
  private:
@@ -74,8 +73,6 @@ class NetlinkExchange {
   std::bitset<kMaxBurst> ended_;
   std::bitset<kMaxBurst> unacked_;  // of the chunk: those that end with their answer
 
-  std::unique_ptr<uint8_t[]> overflow_;  // where the rest of a datagram goes that the caller has no room for
-  std::vector<uint8_t> held_;            // such a datagram, whole, for the next Run
 };
 
 }  // namespace netloom
