@@ -1,7 +1,7 @@
 /**
  * Where exchanges with the kernel happen. Each namespace has up to two netlink sockets of a protocol, opened on
- * demand and closed with it: one that native threads use for asynchronous calls, one for `netloom/sync`. Neither
- * can get in the way of the other.
+ * demand and closed with it, or when they are not used (open-sockets.ts): one that native threads use for asynchronous
+ * calls, one for `netloom/sync`. Neither can get in the way of the other.
  */
 import { constants } from 'node:os';
 import { closedError, copyOf } from '../errors.js';
@@ -10,10 +10,12 @@ import { native } from '../native/load.js';
 import { Batch, type Reply, type Settled, type Share } from './batch.js';
 import { ByteReader, ByteWriter } from './bytes.js';
 import { NETLINK_ROUTE, NLMSG_HEADER, type Request } from './message.js';
+import { type OpenSocket, openSockets } from './open-sockets.js';
 
 // Room for what one native call brings. The kernel's dumps come in datagrams of up to 32 KiB, and native code
-// returns when less than 64 KiB is left: a quarter MiB costs few calls, and still fits the cache.
-const RECEIVE_ROOM = 256 * 1024;
+// returns when less than a quarter MiB is left, the largest that a single message may need: as much again costs few
+// calls, and still fits the cache. Only what is received takes memory.
+const RECEIVE_ROOM = 512 * 1024;
 // Wanted size of the kernel's own receive buffer. It bounds how many acks may wait, thus how many requests
 // travel in one sendmsg; only what is queued takes memory.
 const KERNEL_BUFFER = 4 * 1024 * 1024;
@@ -21,8 +23,9 @@ const KERNEL_BUFFER = 4 * 1024 * 1024;
 const FULL = 64 * 1024;
 
 // How many full batches are handed to the native thread at a time. They are what it works on while this thread
-// encodes the next ones; each has a receive buffer, of which only what is received takes memory.
+// encodes the next ones.
 const MOST_IN_FLIGHT = 32;
+const MOST_SPARE_BUFFERS = 32;
 // Of a batch that was not sent, since the one before it needs another receive buffer.
 const TRY_AGAIN = -constants.errno.EAGAIN;
 // In what native code returns: the size is one less, and another call receives the rest.
@@ -30,6 +33,14 @@ const UNFINISHED = 1;
 
 // A batch that is not full has fewer messages. Of what is added together, more travel in a batch of their own.
 const MANY = FULL / NLMSG_HEADER;
+
+/** A native socket, while it is open. */
+interface Line extends OpenSocket {
+  readonly socket: NetlinkSocket;
+}
+
+/** To have something under way, which only so many sockets may at a time (open-sockets.ts). */
+type Pass = 'none' | 'awaited' | 'given';
 
 // What is sent synchronously has had its end when the call returns.
 const NOBODY: Settled = { done: () => undefined };
@@ -40,7 +51,7 @@ const SEQUENCE_LIMIT = 0x7fffffff;
 const spareBuffers: ByteReader[] = [];
 const takeBuffer = (): ByteReader => spareBuffers.pop() ?? new ByteReader(new Uint8Array(RECEIVE_ROOM));
 const giveBuffer = (buffer: ByteReader): void => {
-  if (spareBuffers.length < 8) spareBuffers.push(buffer);
+  if (spareBuffers.length < MOST_SPARE_BUFFERS) spareBuffers.push(buffer);
 };
 
 // What one synchronous exchange sends: nothing else runs before it has ended.
@@ -71,11 +82,12 @@ export class Sockets {
   #sequence = 1;
   #closed = false;
 
-  #syncSocket: NetlinkSocket | undefined;
+  #sync: Line | undefined;
 
-  #asyncSocket: NetlinkSocket | undefined;
+  #async: Line | undefined;
   readonly #queue: Batch[] = [];
   #flushPlanned = false;
+  #pass: Pass = 'none';
   #inFlight = 0;
   /** A batch in flight has answers that need another call; those behind it come back to be sent again. */
   #stalled = false;
@@ -93,7 +105,14 @@ export class Sockets {
   /** Requests and answers on the calling thread. A transaction is one for the kernel, and is sent as one. */
   exchange(requests: readonly Request<unknown>[], transaction = false): Reply[] {
     this.#place.descriptor();
-    const socket = (this.#syncSocket ??= native.openNetlink(this.#options()));
+    this.#sync ??= this.#open(
+      () => false,
+      () => {
+        this.#sync = undefined;
+      },
+    );
+    this.#sync.lastUse = openSockets.use();
+    const { socket } = this.#sync;
     syncOut.rewind(0);
     const batch = new Batch(this.#reserve(requests.length), this.label, syncOut, transaction);
     const { replies } = batch.add(requests, NOBODY);
@@ -136,8 +155,27 @@ export class Sockets {
   /** Ends what waits; a running exchange ends by itself, and its socket with it. */
   close(): void {
     this.#closed = true;
-    this.#syncSocket?.close();
-    this.#asyncSocket?.close();
+    for (const line of [this.#sync, this.#async]) {
+      if (line === undefined) continue;
+      openSockets.remove(line);
+      line.close();
+    }
+  }
+
+  #open(busy: () => boolean, closed: () => void): Line {
+    openSockets.makeRoom();
+    const socket = native.openNetlink(this.#options());
+    const line: Line = {
+      socket,
+      lastUse: 0,
+      busy,
+      close: () => {
+        closed();
+        socket.close();
+      },
+    };
+    openSockets.add(line);
+    return line;
   }
 
   // The turn is over when the promise jobs that it caused have run: a tick that is asked for from a promise
@@ -158,10 +196,28 @@ export class Sockets {
   #launch(least: number): void {
     while (!this.#stalled && this.#inFlight < MOST_IN_FLIGHT) {
       const batch = this.#queue[0];
-      if (batch === undefined || batch.out.length < least) return;
+      if (batch === undefined || batch.out.length < least || !this.#enter()) return;
       this.#queue.shift();
       void this.#travel(batch);
     }
+  }
+
+  /** Whether something may be under way here now; if not, what is queued begins when others have ended. */
+  #enter(): boolean {
+    if (this.#pass !== 'none') return this.#pass === 'given';
+    this.#pass = 'awaited';
+    const given = openSockets.enter(() => {
+      this.#pass = 'given';
+      this.#launch(0);
+    });
+    if (given) this.#pass = 'given';
+    return given;
+  }
+
+  #leave(): void {
+    if (this.#inFlight > 0 || this.#pass !== 'given') return;
+    this.#pass = 'none';
+    openSockets.leave();
   }
 
   async #travel(batch: Batch): Promise<void> {
@@ -170,7 +226,14 @@ export class Sockets {
     let size = 0;
     try {
       if (this.#closed) throw closedError(`namespace ${this.label}`);
-      const socket = (this.#asyncSocket ??= native.openNetlink(this.#options()));
+      this.#async ??= this.#open(
+        () => this.#inFlight > 0,
+        () => {
+          this.#async = undefined;
+        },
+      );
+      this.#async.lastUse = openSockets.use();
+      const { socket } = this.#async;
       size = await socket.exchangeAsync(batch.out.bytes, batch.out.length, buffer.bytes, batch.transaction);
       while (size > 0 && (size & UNFINISHED) !== 0) {
         this.#stalled = true;
@@ -200,6 +263,7 @@ export class Sockets {
       if (batch.open > 0) batch.end(size);
     }
     giveBuffer(buffer);
+    this.#leave();
     if (this.#queue.length > 0) this.#planFlush();
   }
 

@@ -22,8 +22,9 @@ export class Netns {
   readonly #shared: boolean;
   #closed = false;
   #holders = 0;
-  readonly #closers = new Set<() => void>();
-  readonly #sockets: Sockets;
+  // Made on demand, as the sockets: a process may hold thousands of namespaces.
+  #closers: Set<() => void> | undefined;
+  #sockets: Sockets | undefined;
   // Of other protocols than rtnetlink: few namespaces have any.
   #others: Map<number, Sockets> | undefined;
 
@@ -33,7 +34,6 @@ export class Netns {
     this.#shared = shared;
     this.id = fstatSync(handle.fd).ino;
     if (name !== undefined) this.name = name;
-    this.#sockets = new Sockets(this.#place());
   }
 
   #place(): Place {
@@ -45,6 +45,7 @@ export class Netns {
 
   /** @internal Those of rtnetlink. */
   get sockets(): Sockets {
+    this.#sockets ??= new Sockets(this.#place());
     return this.#sockets;
   }
 
@@ -82,8 +83,9 @@ export class Netns {
 
   /** @internal Calls `end` when the handle is closed, unless what it returns is called before. */
   onClose(end: () => void): () => void {
+    this.#closers ??= new Set();
     this.#closers.add(end);
-    return () => void this.#closers.delete(end);
+    return () => void this.#closers?.delete(end);
   }
 
   /**
@@ -93,11 +95,11 @@ export class Netns {
   close(): void {
     if (this.#shared) return;
     this.#closed = true;
-    this.#sockets.close();
+    this.#sockets?.close();
     for (const sockets of this.#others?.values() ?? []) sockets.close();
     if (this.#holders === 0) this.#handle.close();
-    for (const end of this.#closers) end();
-    this.#closers.clear();
+    for (const end of this.#closers ?? []) end();
+    this.#closers = undefined;
   }
 
   [Symbol.dispose](): void {

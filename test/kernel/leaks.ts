@@ -9,6 +9,7 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { afterAll, beforeAll, expect, vi } from 'vitest';
+import { openSockets } from '../../lib/netlink/open-sockets.js';
 import { privileged } from './privilege.ts';
 
 export interface Traces {
@@ -23,6 +24,8 @@ export interface Traces {
 }
 
 export function traces(): Traces {
+  // They would be closed by themselves some time later.
+  openSockets.closeIdle();
   return {
     links: (JSON.parse(ip('-j', 'link') || '[]') as { ifname: string }[]).map(({ ifname }) => ifname).sort(),
     netns: entries('/run/netns').sort(),
