@@ -49,6 +49,7 @@ export {
 } from './rtnetlink/neighbor/fdb-calls.js';
 export { addRoute, deleteRoute, replaceRoute } from './rtnetlink/route/calls.js';
 export { getRoute, listRoutes } from './rtnetlink/route/find.js';
+export { addRule, deleteRule, listRules } from './rtnetlink/rule/calls.js';
 export { waitFor } from './rtnetlink/watch/wait-for.js';
 export { NetworkWatcher, watch } from './rtnetlink/watch/watch.js';
 export { spawn } from './spawn/spawn.js';

@@ -88,6 +88,13 @@ export const listRoutes = netloom.listRoutes.sync;
 /** Synchronous {@link netloom.getRoute}. */
 export const getRoute = netloom.getRoute.sync;
 
+/** Synchronous {@link netloom.addRule}. */
+export const addRule = netloom.addRule.sync;
+/** Synchronous {@link netloom.deleteRule}. */
+export const deleteRule = netloom.deleteRule.sync;
+/** Synchronous {@link netloom.listRules}. */
+export const listRules = netloom.listRules.sync;
+
 /** Synchronous {@link netloom.addNeighbor}. */
 export const addNeighbor = netloom.addNeighbor.sync;
 /** Synchronous {@link netloom.replaceNeighbor}. */

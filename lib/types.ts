@@ -56,6 +56,10 @@ export type {
 } from './rtnetlink/route/names.js';
 export type { Route, RouteNexthop } from './rtnetlink/route/route.js';
 export type { Encapsulation, Nexthop, RouteFlag, RouteSpec, WeightedNexthop } from './rtnetlink/route/spec.js';
+export type { IpProtocol, NumberRange, RuleAction, RuleFlag } from './rtnetlink/rule/attributes.js';
+export type { ListRulesOptions } from './rtnetlink/rule/calls.js';
+export type { Rule } from './rtnetlink/rule/rule.js';
+export type { RuleMatch, RuleOutcome, RuleSpec } from './rtnetlink/rule/spec.js';
 export type { Scope } from './rtnetlink/scope.js';
 export type { ChangeOf, NetworkEvent, NetworkSnapshot, Watched } from './rtnetlink/watch/events.js';
 export type { WaitCondition, WaitForOptions, WaitResult } from './rtnetlink/watch/wait-for.js';

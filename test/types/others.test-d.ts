@@ -5,23 +5,28 @@ import {
   addFdbEntry,
   addNeighbor,
   addRoute,
+  addRule,
   type Call,
   createNetns,
   createTap,
   createTun,
   currentNetns,
   deleteNetns,
+  deleteRule,
   getRoute,
   getSysctl,
   type Link,
   listAddresses,
   listNeighbors,
   listRoutes,
+  listRules,
   NetlinkError,
   type Netns,
   openNetns,
   type PacketDevice,
   type Route,
+  type Rule,
+  type RuleSpec,
 } from 'netloom';
 import * as sync from 'netloom/sync';
 import { describe, expectTypeOf, test } from 'vitest';
@@ -80,6 +85,48 @@ describe('routes', () => {
     addRoute({ to: '10.1.0.0/16', gateway: '10.0.0.1' });
     // @ts-expect-error: nowhere to
     getRoute();
+  });
+});
+
+describe('rules', () => {
+  test('look up one table, or go on elsewhere, or drop', () => {
+    expectTypeOf(addRule({ from: '10.1.0.0/16', table: 1000 })).resolves.toEqualTypeOf<void>();
+    addRule({ iif: link, oif: 'eth0', fwmark: 5, fwmask: 0xff, table: 'main', suppressPrefixLength: 0, invert: true });
+    addRule({ ipProtocol: 'tcp', sourcePort: 80, destinationPort: [1000, 2000], uidRange: [0, 99], priority: 7 });
+    addRule({ goto: 200, priority: 100 });
+    addRule({ action: 'goto', goto: 200 });
+    addRule({ l3mdev: true, protocol: 'kernel', family: 'inet6' });
+    addRule({ to: '10.9.0.0/16', action: 'unreachable' });
+    expectTypeOf(listRules({ family: 'inet', table: 1000 })).resolves.toEqualTypeOf<Rule[]>();
+    expectTypeOf<Rule>().toExtend<RuleSpec>();
+    deleteRule({ priority: 100 }, { ifExists: true });
+    // @ts-expect-error: a table and a jump
+    addRule({ table: 1000, goto: 200 });
+    // @ts-expect-error: the table of a VRF and another
+    addRule({ l3mdev: true, table: 1000 });
+    // @ts-expect-error: a jump to the table of a VRF
+    addRule({ l3mdev: true, goto: 200 });
+    // @ts-expect-error: a table that drops
+    addRule({ action: 'blackhole', table: 1000 });
+    // @ts-expect-error: a drop that jumps
+    addRule({ action: 'prohibit', goto: 200 });
+    // @ts-expect-error: a jump to nowhere
+    addRule({ action: 'goto' });
+    // @ts-expect-error: nothing is looked up that could be suppressed
+    addRule({ action: 'unreachable', suppressPrefixLength: 0 });
+    // @ts-expect-error: no such action
+    addRule({ action: 'drop' });
+    // @ts-expect-error: a rule knows links by name
+    addRule({ iif: 3, table: 1000 });
+    // @ts-expect-error: three ports
+    addRule({ sourcePort: [1, 2, 3], table: 1000 });
+  });
+
+  test('that are listed tell by their action what they have', () => {
+    const rule = {} as Rule;
+    if (rule.action === 'goto') expectTypeOf(rule.goto).toEqualTypeOf<number>();
+    if (rule.action === 'blackhole') expectTypeOf(rule.table).toEqualTypeOf<undefined>();
+    expectTypeOf(deleteRule(rule)).resolves.toEqualTypeOf<void>();
   });
 });
 

@@ -20,6 +20,7 @@ import { routeAttributes } from '../../lib/rtnetlink/route/attributes.js';
 import { metricAttributes } from '../../lib/rtnetlink/route/metrics.js';
 import * as names from '../../lib/rtnetlink/route/names.js';
 import { ROUTE_FLAGS } from '../../lib/rtnetlink/route/spec.js';
+import { INVERT, RULE_FLAGS, ruleAttributes, ruleFamily } from '../../lib/rtnetlink/rule/attributes.js';
 import { scopeNumber } from '../../lib/rtnetlink/scope.js';
 import { RTM } from '../../lib/rtnetlink/types.js';
 import { NEWER } from './headers/newer.js';
@@ -27,7 +28,7 @@ import { constantsIn, missingHeaders } from './headers/uapi.js';
 
 const HEADERS = [
   ...['netlink.h', 'rtnetlink.h', 'if.h', 'if_link.h', 'if_addr.h', 'if_bridge.h', 'if_ether.h', 'if_vlan.h'],
-  ...['neighbour.h', 'veth.h', 'lwtunnel.h', 'icmpv6.h'],
+  ...['neighbour.h', 'veth.h', 'lwtunnel.h', 'icmpv6.h', 'fib_rules.h', 'in.h', 'in6.h'],
 ];
 const missing = missingHeaders(HEADERS);
 const c = missing.length > 0 ? new Map<string, number>() : constantsIn(HEADERS);
@@ -77,6 +78,7 @@ const TABLES: readonly [string, Table][] = [
   ['an address', addressAttributes as unknown as Table],
   ['a route', routeAttributes as unknown as Table],
   ['the metrics of a route', metricAttributes as unknown as Table],
+  ['a rule', ruleAttributes as unknown as Table],
   ['a neighbour', neighborAttributes as unknown as Table],
   ['an extended ack', extackAttributes as unknown as Table],
   ...kindNames().map((kind): [string, Table] => [`a ${kind}`, kindNamed(kind)?.data as Table]),
@@ -206,6 +208,20 @@ describe.skipIf(missing.length > 0)('the constants of', () => {
     expectNumbers(prefixed('NUD_', NUD));
     expectNumbers(prefixed('NTF_', NTF, { extern_learn: 'EXT_LEARNED' }));
     expectNumbers([['NTF_EXT_MANAGED', MANAGED]]);
+  });
+
+  test('rules', () => {
+    expectNumbers([...prefixed('FIB_RULE_', RULE_FLAGS), ['FIB_RULE_INVERT', INVERT]]);
+    const actions = ['lookup', 'goto', 'nop', 'blackhole', 'unreachable', 'prohibit'] as const;
+    const actionNumber = (action: (typeof actions)[number]): number => {
+      const out = new ByteWriter();
+      ruleFamily.header.encode(out, { action }, '');
+      return out.bytes[7] as number;
+    };
+    const all = Object.fromEntries(actions.map((action) => [action, actionNumber(action)]));
+    expectNumbers(prefixed('FR_ACT_', all, { lookup: 'TO_TBL' }));
+    const protocols = ['icmp', 'igmp', 'tcp', 'udp', 'dccp', 'gre', 'esp', 'ah', 'icmpv6', 'sctp'];
+    expectNumbers(words('IPPROTO_', ruleAttributes.entries.ipProtocol[2], protocols));
   });
 
   test('routes', () => {

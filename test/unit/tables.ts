@@ -13,6 +13,7 @@ import { kindNamed, kindNames } from '../../lib/rtnetlink/link/kind.js';
 import { neighborAttributes } from '../../lib/rtnetlink/neighbor/attributes.js';
 import { nexthopAttributes, routeAttributes } from '../../lib/rtnetlink/route/attributes.js';
 import { metricAttributes } from '../../lib/rtnetlink/route/metrics.js';
+import { ruleAttributes } from '../../lib/rtnetlink/rule/attributes.js';
 
 export type Table = AttributeTable<Entries>;
 type AnyCodec = Codec<unknown>;
@@ -24,6 +25,7 @@ export const TABLES: readonly (readonly [what: string, table: Table])[] = [
   ['a route', routeAttributes as unknown as Table],
   ['a nexthop', nexthopAttributes as unknown as Table],
   ['the metrics of a route', metricAttributes as unknown as Table],
+  ['a rule', ruleAttributes as unknown as Table],
   ['a neighbour', neighborAttributes as unknown as Table],
   ['an extended ack', extackAttributes as unknown as Table],
   ...kindNames().map((kind) => [`a ${kind}`, kindNamed(kind)?.data as Table] as const),

@@ -15,9 +15,10 @@ import { kindNamed } from '../../../lib/rtnetlink/link/kind.js';
 import { linkStatistics } from '../../../lib/rtnetlink/link/stats.js';
 import { ndmsg, neighborCacheInfo } from '../../../lib/rtnetlink/neighbor/attributes.js';
 import { RTMSG, routeCacheInfo, rtmsg } from '../../../lib/rtnetlink/route/attributes.js';
+import { fibRuleHeader } from '../../../lib/rtnetlink/rule/attributes.js';
 import { missingHeaders } from './uapi.js';
 
-const HEADERS = ['rtnetlink.h', 'if_link.h', 'if_addr.h', 'neighbour.h', 'if_vlan.h', 'if_bridge.h'];
+const HEADERS = ['rtnetlink.h', 'if_link.h', 'if_addr.h', 'neighbour.h', 'if_vlan.h', 'if_bridge.h', 'fib_rules.h'];
 const missing = [
   ...missingHeaders(HEADERS),
   ...(spawnSync('cc', ['--version']).status === 0 ? [] : ['a C compiler (Debian: gcc)']),
@@ -54,6 +55,7 @@ const STRUCTS: readonly [name: string, of: unknown, fields: (field: string) => s
       used: 'rta_used',
     }),
   ],
+  ['fib_rule_hdr', fibRuleHeader, fieldsOf({ destinationLength: 'dst_len', sourceLength: 'src_len' })],
   ['ndmsg', ndmsg, (field) => `ndm_${field.replace('index', 'ifindex')}`],
   ['nda_cacheinfo', neighborCacheInfo, (field) => `ndm_${field.replace('references', 'refcnt')}`],
   ['rtnl_link_stats64', linkStatistics, snakeCase],

@@ -23,7 +23,7 @@ export const bytesOf = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(
 export const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
 /** Sizes of the structs behind nlmsghdr, by message type divided by 4 (linux/rtnetlink.h). */
-const HEADERS: Readonly<Record<number, number>> = { 4: 16, 5: 8, 6: 12, 7: 12, 22: 4, 27: 16 };
+const HEADERS: Readonly<Record<number, number>> = { 4: 16, 5: 8, 6: 12, 7: 12, 8: 12, 22: 4, 27: 16 };
 
 /** A nest: attribute number to the values it stands with, in an order of their own. Or bytes, as hex. */
 export type Tree = string | { readonly header?: string; readonly attributes: Readonly<Record<string, Tree[]>> };

@@ -20,13 +20,6 @@ const NO_TABLE: Readonly<Record<string, readonly string[]>> = {
     'link-show-all/reply23',
   ],
   'nexthop objects': ['nexthop-add', 'nexthop-group'],
-  rules: [
-    'rule-add-from-table',
-    'rule-add-iif-oif',
-    'rule-add-ipproto-ports',
-    'rule-add-not-suppress',
-    'rule-add-v6-tos',
-  ],
   'traffic control': [
     'tc-class-htb',
     'tc-filter-show',

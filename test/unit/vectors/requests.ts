@@ -24,6 +24,7 @@ import { addFdbEntry } from '../../../lib/rtnetlink/neighbor/fdb-calls.js';
 import { addRoute, deleteRoute } from '../../../lib/rtnetlink/route/calls.js';
 import { listRoutes } from '../../../lib/rtnetlink/route/find.js';
 import { routeRequest } from '../../../lib/rtnetlink/route/spec.js';
+import { addRule } from '../../../lib/rtnetlink/rule/calls.js';
 import { RTM } from '../../../lib/rtnetlink/types.js';
 import type { Message, Tree } from './captured.js';
 
@@ -241,6 +242,27 @@ export const REQUESTS: Readonly<Record<string, Said>> = {
   'route-encap-seg6': {
     call: (netns) =>
       addRoute.sync({ to: '2001:db8:103::/48', link: 3, encap: { type: 'seg6', data: SEG6 } }, { netns }),
+  },
+
+  'rule-add-from-table': {
+    call: (netns) => addRule.sync({ from: '10.1.0.0/24', table: 1000, priority: 100 }, { netns }),
+  },
+  'rule-add-iif-oif': {
+    call: (netns) => addRule.sync({ iif: 'd0', oif: 'lo', table: 'main', priority: 102 }, { netns }),
+  },
+  'rule-add-ipproto-ports': {
+    call: (netns) =>
+      addRule.sync(
+        { ipProtocol: 'tcp', sourcePort: 80, destinationPort: [1000, 2000], table: 1000, priority: 103 },
+        { netns },
+      ),
+  },
+  'rule-add-not-suppress': {
+    call: (netns) =>
+      addRule.sync({ invert: true, fwmark: 5, table: 'main', suppressPrefixLength: 0, priority: 105 }, { netns }),
+  },
+  'rule-add-v6-tos': {
+    call: (netns) => addRule.sync({ from: '2001:db8::/32', tos: 0x10, table: 1000, priority: 109 }, { netns }),
   },
 
   'neigh-add-v6-router': {
