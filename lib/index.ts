@@ -47,6 +47,7 @@ export {
   listFdbEntries,
   replaceFdbEntry,
 } from './rtnetlink/neighbor/fdb-calls.js';
+export { getNetnsId, listNetnsIds, setNetnsId } from './rtnetlink/netns-id/calls.js';
 export { addRoute, deleteRoute, replaceRoute } from './rtnetlink/route/calls.js';
 export { getRoute, listRoutes } from './rtnetlink/route/find.js';
 export { addRule, deleteRule, listRules } from './rtnetlink/rule/calls.js';

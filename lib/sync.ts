@@ -42,6 +42,13 @@ export const listNetns = netloom.listNetns.sync;
 /** Synchronous {@link netloom.deleteNetns}. */
 export const deleteNetns = netloom.deleteNetns.sync;
 
+/** Synchronous {@link netloom.listNetnsIds}. */
+export const listNetnsIds = netloom.listNetnsIds.sync;
+/** Synchronous {@link netloom.getNetnsId}. */
+export const getNetnsId = netloom.getNetnsId.sync;
+/** Synchronous {@link netloom.setNetnsId}. */
+export const setNetnsId = netloom.setNetnsId.sync;
+
 /** Synchronous {@link netloom.createLink}. */
 export const createLink = netloom.createLink.sync;
 /** Synchronous {@link netloom.getLink}. */

@@ -45,6 +45,7 @@ export type {
   NeighborSpec,
   NeighborState,
 } from './rtnetlink/neighbor/neighbor.js';
+export type { NetnsId } from './rtnetlink/netns-id/calls.js';
 export type { GetRouteOptions, ListRoutesOptions } from './rtnetlink/route/find.js';
 export type { LockableMetric, RouteFeature, RouteMetrics } from './rtnetlink/route/metrics.js';
 export type {

@@ -11,6 +11,7 @@ import { linkFamily } from '../../lib/rtnetlink/link/attributes.js';
 import { decodeLink } from '../../lib/rtnetlink/link/link.js';
 import { decodeFdbEntry } from '../../lib/rtnetlink/neighbor/fdb.js';
 import { decodeNeighbor } from '../../lib/rtnetlink/neighbor/neighbor.js';
+import { decodeNetnsId } from '../../lib/rtnetlink/netns-id/calls.js';
 import { decodeRoute } from '../../lib/rtnetlink/route/route.js';
 import { decodeRule } from '../../lib/rtnetlink/rule/rule.js';
 import { TABLES } from './tables.js';
@@ -21,6 +22,7 @@ const objects: readonly [string, ReplyDecoder<unknown>][] = [
   ['links', (input, start, end) => decodeLink(nowhere, input, start, end, true)],
   ['addresses', (input, start, end) => decodeAddress(nowhere, input, start, end)],
   ['routes', (input, start, end) => decodeRoute(nowhere, input, start, end)],
+  ['ids of namespaces', (input, start, end) => decodeNetnsId(nowhere, input, start, end)],
   ['rules', (input, start, end) => decodeRule(nowhere, input, start, end)],
   ['neighbours', (input, start, end) => decodeNeighbor(nowhere, input, start, end)],
   ['forwarding entries', (input, start, end) => decodeFdbEntry(nowhere, input, start, end)],

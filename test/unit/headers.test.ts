@@ -16,6 +16,7 @@ import { linkInfo } from '../../lib/rtnetlink/link/info.js';
 import { kindNamed, kindNames } from '../../lib/rtnetlink/link/kind.js';
 import { LINK_FLAGS } from '../../lib/rtnetlink/link/link.js';
 import { MANAGED, NTF, NUD, neighborAttributes } from '../../lib/rtnetlink/neighbor/attributes.js';
+import { NOT_ASSIGNED, netnsIdAttributes } from '../../lib/rtnetlink/netns-id/attributes.js';
 import { routeAttributes } from '../../lib/rtnetlink/route/attributes.js';
 import { metricAttributes } from '../../lib/rtnetlink/route/metrics.js';
 import * as names from '../../lib/rtnetlink/route/names.js';
@@ -28,7 +29,7 @@ import { constantsIn, missingHeaders } from './headers/uapi.js';
 
 const HEADERS = [
   ...['netlink.h', 'rtnetlink.h', 'if.h', 'if_link.h', 'if_addr.h', 'if_bridge.h', 'if_ether.h', 'if_vlan.h'],
-  ...['neighbour.h', 'veth.h', 'lwtunnel.h', 'icmpv6.h', 'fib_rules.h', 'in.h', 'in6.h'],
+  ...['neighbour.h', 'veth.h', 'lwtunnel.h', 'icmpv6.h', 'fib_rules.h', 'in.h', 'in6.h', 'net_namespace.h'],
 ];
 const missing = missingHeaders(HEADERS);
 const c = missing.length > 0 ? new Map<string, number>() : constantsIn(HEADERS);
@@ -79,6 +80,7 @@ const TABLES: readonly [string, Table][] = [
   ['a route', routeAttributes as unknown as Table],
   ['the metrics of a route', metricAttributes as unknown as Table],
   ['a rule', ruleAttributes as unknown as Table],
+  ['the id of a namespace', netnsIdAttributes as unknown as Table],
   ['a neighbour', neighborAttributes as unknown as Table],
   ['an extended ack', extackAttributes as unknown as Table],
   ...kindNames().map((kind): [string, Table] => [`a ${kind}`, kindNamed(kind)?.data as Table]),
@@ -209,6 +211,8 @@ describe.skipIf(missing.length > 0)('the constants of', () => {
     expectNumbers(prefixed('NTF_', NTF, { extern_learn: 'EXT_LEARNED' }));
     expectNumbers([['NTF_EXT_MANAGED', MANAGED]]);
   });
+
+  test('ids of namespaces', () => expectNumbers([['NETNSA_NSID_NOT_ASSIGNED', NOT_ASSIGNED]]));
 
   test('rules', () => {
     expectNumbers([...prefixed('FIB_RULE_', RULE_FLAGS), ['FIB_RULE_INVERT', INVERT]]);

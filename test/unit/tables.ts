@@ -11,6 +11,7 @@ import { bridgePortAttributes } from '../../lib/rtnetlink/link/bridge-port.js';
 import { linkInfo } from '../../lib/rtnetlink/link/info.js';
 import { kindNamed, kindNames } from '../../lib/rtnetlink/link/kind.js';
 import { neighborAttributes } from '../../lib/rtnetlink/neighbor/attributes.js';
+import { netnsIdAttributes } from '../../lib/rtnetlink/netns-id/attributes.js';
 import { nexthopAttributes, routeAttributes } from '../../lib/rtnetlink/route/attributes.js';
 import { metricAttributes } from '../../lib/rtnetlink/route/metrics.js';
 import { ruleAttributes } from '../../lib/rtnetlink/rule/attributes.js';
@@ -26,6 +27,7 @@ export const TABLES: readonly (readonly [what: string, table: Table])[] = [
   ['a nexthop', nexthopAttributes as unknown as Table],
   ['the metrics of a route', metricAttributes as unknown as Table],
   ['a rule', ruleAttributes as unknown as Table],
+  ['the id of a namespace', netnsIdAttributes as unknown as Table],
   ['a neighbour', neighborAttributes as unknown as Table],
   ['an extended ack', extackAttributes as unknown as Table],
   ...kindNames().map((kind) => [`a ${kind}`, kindNamed(kind)?.data as Table] as const),

@@ -12,13 +12,6 @@ const NO_TABLE: Readonly<Record<string, readonly string[]>> = {
     'link-add-wireguard',
     'link-add-xfrm',
   ],
-  'ids of namespaces': [
-    'netns-list-id',
-    'netns-list-id/reply0',
-    'link-dump-kind/reply1',
-    'link-dump-master/reply1',
-    'link-show-all/reply23',
-  ],
   'nexthop objects': ['nexthop-add', 'nexthop-group'],
   'traffic control': [
     'tc-class-htb',

@@ -11,6 +11,7 @@ import { linkFamily } from '../../../lib/rtnetlink/link/attributes.js';
 import { bridgePortAttributes } from '../../../lib/rtnetlink/link/bridge-port.js';
 import { kindNamed } from '../../../lib/rtnetlink/link/kind.js';
 import { neighborFamily } from '../../../lib/rtnetlink/neighbor/attributes.js';
+import { netnsIdFamily } from '../../../lib/rtnetlink/netns-id/attributes.js';
 import { routeFamily } from '../../../lib/rtnetlink/route/attributes.js';
 import { bytesOf, hexOf, vectors } from './captured.js';
 import { NOT_COVERED } from './coverage.js';
@@ -19,10 +20,13 @@ import { bytesFrom, type Line, numberFrom, parseMeaning } from './meaning.js';
 type Table = AttributeTable<Entries>;
 type Values = Readonly<Record<string, unknown>>;
 
-const FAMILIES = { 16: linkFamily, 20: addressFamily, 24: routeFamily, 28: neighborFamily } as unknown as Record<
-  number,
-  { header: Struct<Record<string, number>>; attributes: Table }
->;
+const FAMILIES = {
+  16: linkFamily,
+  20: addressFamily,
+  24: routeFamily,
+  28: neighborFamily,
+  88: netnsIdFamily,
+} as unknown as Record<number, { header: Struct<Record<string, number>>; attributes: Table }>;
 
 /** The fields of the structs in front of the attributes, as C calls them. */
 const C_NAMES: Readonly<Record<string, string>> = {

@@ -32,13 +32,16 @@ const says = ({ header, attributes }: Message): boolean =>
 const LINK_INFO = 18;
 const INFO_KIND = 1;
 const NET_NS_FD = 28;
+const GETNSID = 90;
+const NETNSA_FD = 3;
 
 /** Numbers of descriptors differ between processes, and a kind may end with NUL or not. */
-function normal<T extends { attributes: Message['attributes'] }>(message: T): T {
+function normal<T extends { type?: number; attributes: Message['attributes'] }>(message: T): T {
+  const descriptor = message.type === GETNSID ? NETNSA_FD : NET_NS_FD;
   const attributes: Record<string, Tree[]> = {};
   for (const [number, values] of Object.entries(message.attributes)) {
     attributes[number] = values.map((value) => {
-      if (typeof value === 'string') return Number(number) === NET_NS_FD ? 'a descriptor' : value;
+      if (typeof value === 'string') return Number(number) === descriptor ? 'a descriptor' : value;
       const nest = normal(value);
       if (Number(number) !== LINK_INFO) return nest;
       const kind = nest.attributes[INFO_KIND]?.map((text) => String(text).replace(/00$/, '')) ?? [];

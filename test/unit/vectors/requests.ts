@@ -21,6 +21,7 @@ import { changeLinkRequest } from '../../../lib/rtnetlink/link/finish.js';
 import { setLink } from '../../../lib/rtnetlink/link/set.js';
 import { addNeighbor, deleteNeighbor, getNeighbor, replaceNeighbor } from '../../../lib/rtnetlink/neighbor/calls.js';
 import { addFdbEntry } from '../../../lib/rtnetlink/neighbor/fdb-calls.js';
+import { getNetnsId } from '../../../lib/rtnetlink/netns-id/calls.js';
 import { addRoute, deleteRoute } from '../../../lib/rtnetlink/route/calls.js';
 import { listRoutes } from '../../../lib/rtnetlink/route/find.js';
 import { routeRequest } from '../../../lib/rtnetlink/route/spec.js';
@@ -264,6 +265,8 @@ export const REQUESTS: Readonly<Record<string, Said>> = {
   'rule-add-v6-tos': {
     call: (netns) => addRule.sync({ from: '2001:db8::/32', tos: 0x10, table: 1000, priority: 109 }, { netns }),
   },
+
+  'netns-list-id': { call: (netns, other) => getNetnsId.sync(other, { netns }) },
 
   'neigh-add-v6-router': {
     call: (netns) =>
