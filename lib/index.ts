@@ -51,6 +51,9 @@ export { getNetnsId, listNetnsIds, setNetnsId } from './rtnetlink/netns-id/calls
 export { addRoute, deleteRoute, replaceRoute } from './rtnetlink/route/calls.js';
 export { getRoute, listRoutes } from './rtnetlink/route/find.js';
 export { addRule, deleteRule, listRules } from './rtnetlink/rule/calls.js';
+export { getBandwidthLimit, limitBandwidth, removeBandwidthLimit } from './rtnetlink/tc/bandwidth/calls.js';
+export { addFilter, deleteFilter, listFilters, replaceFilter } from './rtnetlink/tc/filter-calls.js';
+export { addQdisc, deleteQdisc, listQdiscs, replaceQdisc } from './rtnetlink/tc/qdisc-calls.js';
 export { waitFor } from './rtnetlink/watch/wait-for.js';
 export { NetworkWatcher, watch } from './rtnetlink/watch/watch.js';
 export { spawn } from './spawn/spawn.js';

@@ -124,6 +124,31 @@ export const deleteFdbEntry = netloom.deleteFdbEntry.sync;
 /** Synchronous {@link netloom.listFdbEntries}. */
 export const listFdbEntries = netloom.listFdbEntries.sync;
 
+/** Synchronous {@link netloom.addQdisc}. */
+export const addQdisc = netloom.addQdisc.sync;
+/** Synchronous {@link netloom.replaceQdisc}. */
+export const replaceQdisc = netloom.replaceQdisc.sync;
+/** Synchronous {@link netloom.deleteQdisc}. */
+export const deleteQdisc = netloom.deleteQdisc.sync;
+/** Synchronous {@link netloom.listQdiscs}. */
+export const listQdiscs = netloom.listQdiscs.sync;
+
+/** Synchronous {@link netloom.addFilter}. */
+export const addFilter = netloom.addFilter.sync;
+/** Synchronous {@link netloom.replaceFilter}. */
+export const replaceFilter = netloom.replaceFilter.sync;
+/** Synchronous {@link netloom.deleteFilter}. */
+export const deleteFilter = netloom.deleteFilter.sync;
+/** Synchronous {@link netloom.listFilters}. */
+export const listFilters = netloom.listFilters.sync;
+
+/** Synchronous {@link netloom.limitBandwidth}. */
+export const limitBandwidth = netloom.limitBandwidth.sync;
+/** Synchronous {@link netloom.getBandwidthLimit}. */
+export const getBandwidthLimit = netloom.getBandwidthLimit.sync;
+/** Synchronous {@link netloom.removeBandwidthLimit}. */
+export const removeBandwidthLimit = netloom.removeBandwidthLimit.sync;
+
 /** Synchronous {@link netloom.getSysctl}. */
 export const getSysctl = netloom.getSysctl.sync;
 /** Synchronous {@link netloom.setSysctl}. */

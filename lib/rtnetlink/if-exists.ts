@@ -20,6 +20,9 @@ function* forgiving(steps: Operation<void>): Operation<void> {
   try {
     yield* steps;
   } catch (error) {
-    if (!(error instanceof NetlinkError) || !NOT_THERE.has(error.code)) throw error;
+    if (!isMissing(error)) throw error;
   }
 }
+
+/** True for the kernel's word that what was to be removed is not there. */
+export const isMissing = (error: unknown): boolean => error instanceof NetlinkError && NOT_THERE.has(error.code);

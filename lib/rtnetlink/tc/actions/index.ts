@@ -1,0 +1,3 @@
+/** Registers every action. */
+import './gact.js';
+import './mirred.js';

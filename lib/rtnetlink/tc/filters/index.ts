@@ -1,0 +1,2 @@
+/** Registers every kind of filter. */
+import './u32.js';

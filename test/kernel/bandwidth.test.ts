@@ -1,0 +1,398 @@
+import { spawn as spawnProcess } from 'node:child_process';
+import {
+  addFilter,
+  addQdisc,
+  createIfb,
+  createNetns,
+  createVeth,
+  deleteLink,
+  getBandwidthLimit,
+  type Link,
+  limitBandwidth,
+  listFilters,
+  listLinks,
+  listQdiscs,
+  type Netns,
+  removeBandwidthLimit,
+  setLink,
+} from 'netloom';
+import * as sync from 'netloom/sync';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { iproute, witness } from './ip.ts';
+import { expectNoLeaks } from './leaks.ts';
+import { describeKernel } from './privilege.ts';
+import { failure, pathOf, seen, seenNames } from './witness.ts';
+
+const LIMITS = { egress: { rate: 20e6, burst: 32_000 }, ingress: { rate: 10e6, burst: 20_000, latency: 50 } };
+const IN_FORCE = {
+  egress: { rate: 20e6, burst: 32_000, latency: 25 },
+  ingress: { rate: 10e6, burst: 20_000, latency: 50 },
+  ifb: 'bw-va',
+};
+
+/** What `tc -j qdisc` shows of the qdiscs that were put there: `handle kind dev parent`, and the options of each tbf. */
+function seenQdiscs(netns: Netns): unknown[] {
+  return witness(netns, 'tc qdisc show')
+    .filter(({ handle }) => handle !== '0:')
+    .map(({ kind, handle, dev, options }) => ({ kind, handle, dev, ...(kind === 'tbf' && { options }) }));
+}
+
+const seenFilters = (netns: Netns, dev: string): string[] =>
+  iproute(netns, `tc filter show dev ${dev} ingress`)
+    .split('\n')
+    .filter((line) => /action order|match/.test(line))
+    .map((line) => line.trim());
+
+describeKernel('bandwidth limits', () => {
+  expectNoLeaks(() => listLinks());
+
+  let netns: Netns;
+  let a: Link;
+  beforeEach(async () => {
+    netns = await createNetns();
+    [a] = await createVeth({ name: 'va', netns, up: true, mtu: 1400, peer: { name: 'vb', up: true } });
+  });
+  afterEach(() => netns.close());
+
+  const untouched = (): void => {
+    expect(seenNames(netns).sort()).toEqual(['va', 'vb']);
+    expect(seenQdiscs(netns)).toEqual([]);
+  };
+
+  test('go both ways: a tbf at the root, and one at an ifb for what is received', async () => {
+    expect(await limitBandwidth(a, LIMITS)).toEqual(IN_FORCE);
+    expect(seenQdiscs(netns)).toEqual([
+      { kind: 'tbf', handle: '1:', dev: 'va', options: expect.objectContaining({ rate: 2_500_000, burst: 32_000 }) },
+      { kind: 'ingress', handle: 'ffff:', dev: 'va' },
+      { kind: 'tbf', handle: '1:', dev: 'bw-va', options: expect.objectContaining({ rate: 1_250_000, burst: 20_000 }) },
+    ]);
+    expect(seenFilters(netns, 'va')).toEqual([
+      'match 00000000/00000000 at 0',
+      'action order 1: mirred (Egress Redirect to device bw-va) stolen',
+    ]);
+    expect(seen(netns, 'bw-va')).toMatchObject({ mtu: 1400, ifalias: `netloom: received by va (${a.index})` });
+    expect(await getBandwidthLimit('va', { netns })).toEqual(IN_FORCE);
+  });
+
+  test('go one way', async () => {
+    expect(await limitBandwidth(a, { egress: LIMITS.egress })).toEqual({ egress: IN_FORCE.egress });
+    expect(seenNames(netns).sort()).toEqual(['va', 'vb']);
+    await removeBandwidthLimit(a);
+    expect(await limitBandwidth(a, { ingress: LIMITS.ingress })).toEqual({ ingress: IN_FORCE.ingress, ifb: 'bw-va' });
+    expect(seenQdiscs(netns).filter((qdisc) => (qdisc as { dev: string }).dev === 'va')).toHaveLength(1);
+  });
+
+  test('said again are the same, and said otherwise are changed', async () => {
+    await limitBandwidth(a, LIMITS);
+    const before = [seenQdiscs(netns), seenFilters(netns, 'va'), seen(netns, 'bw-va').ifindex];
+    expect(await limitBandwidth(a, LIMITS)).toEqual(IN_FORCE);
+    expect([seenQdiscs(netns), seenFilters(netns, 'va'), seen(netns, 'bw-va').ifindex]).toEqual(before);
+
+    await setLink(a, { mtu: 1300 });
+    const ingress = { rate: 5e6, burst: 30_000, latency: 10 };
+    expect(await limitBandwidth(a, { ingress })).toEqual({ ...IN_FORCE, ingress });
+    expect(seen(netns, 'bw-va')).toMatchObject({ ifindex: before[2], mtu: 1300 });
+    expect(seenFilters(netns, 'va')).toEqual(before[1]);
+  });
+
+  test('are taken away, with the ifb, as often as it is said', async () => {
+    await limitBandwidth(a, LIMITS);
+    for (let i = 0; i < 2; i++) {
+      await removeBandwidthLimit(a);
+      untouched();
+      expect(await getBandwidthLimit(a)).toEqual({});
+    }
+  });
+
+  test('are taken away in one direction by null', async () => {
+    await limitBandwidth(a, LIMITS);
+    expect(await limitBandwidth(a, { ingress: null })).toEqual({ egress: IN_FORCE.egress });
+    expect(seenNames(netns).sort()).toEqual(['va', 'vb']);
+    expect(await limitBandwidth(a, { egress: null })).toEqual({});
+    untouched();
+  });
+
+  test('are the same in the synchronous flavour', () => {
+    expect(sync.limitBandwidth(a, LIMITS)).toEqual(IN_FORCE);
+    expect(sync.getBandwidthLimit(a)).toEqual(IN_FORCE);
+    sync.removeBandwidthLimit(a);
+    untouched();
+  });
+
+  test('above what 32 bits of bytes per second hold, and bursts that take longer than a tbf counts', async () => {
+    const egress = { rate: 80e9, burst: 100_000_000, latency: 10 };
+    expect(await limitBandwidth(a, { egress })).toEqual({ egress });
+    // What Kubernetes asks for by default: bursts of 2^31-1 bits.
+    const ingress = { rate: 1e6, burst: 268_435_455 };
+    expect((await limitBandwidth(a, { ingress })).ingress).toEqual({ ...ingress, latency: 25 });
+  });
+
+  describe('of a link that is gone', () => {
+    test.each([
+      ['by its name', () => 'va'],
+      ['by its index', () => a.index],
+      ['by what it was', () => a],
+    ])('leave an ifb, which is removed %s', async (_, ref) => {
+      await limitBandwidth(a, LIMITS);
+      await deleteLink(a);
+      expect(seenNames(netns)).toEqual(['bw-va']);
+      await removeBandwidthLimit('vb', { netns });
+      expect(seenNames(netns)).toEqual(['bw-va']);
+      for (let i = 0; i < 2; i++) await removeBandwidthLimit(ref(), { netns });
+      expect(seenNames(netns)).toEqual([]);
+    });
+
+    test('leave an ifb that makes room for the next link of that name', async () => {
+      await limitBandwidth(a, LIMITS);
+      await deleteLink(a);
+      const [next] = await createVeth({ name: 'va', netns, peer: { name: 'vb' } });
+      expect(await limitBandwidth(next, LIMITS)).toEqual(IN_FORCE);
+      expect(seen(netns, 'bw-va').ifalias).toBe(`netloom: received by va (${next.index})`);
+      // What the first one was says nothing of the second.
+      await removeBandwidthLimit(a);
+      expect(seenNames(netns)).toContain('bw-va');
+    });
+  });
+
+  test('of a link that was renamed are found, and not taken by another one of its old name', async () => {
+    await limitBandwidth(a, LIMITS);
+    await setLink(a, { up: false, name: 'renamed' });
+    expect(await getBandwidthLimit('renamed', { netns })).toEqual(IN_FORCE);
+    await createVeth({ name: 'va', netns, peer: { name: 'vc' } });
+    expect(await failure(limitBandwidth('va', LIMITS, { netns }))).toMatchObject({ code: 'EEXIST', link: 'bw-va' });
+    expect(await getBandwidthLimit('va', { netns })).toEqual({});
+    await removeBandwidthLimit('va', { netns });
+    expect(await getBandwidthLimit('renamed', { netns })).toEqual(IN_FORCE);
+    await removeBandwidthLimit('renamed', { netns });
+    expect(seenNames(netns).sort()).toEqual(['renamed', 'va', 'vb', 'vc']);
+  });
+
+  test('have an ifb of the name that is told', async () => {
+    const options = { ifb: 'bwp0123456789ab' };
+    expect(await limitBandwidth(a, LIMITS, options)).toEqual({ ...IN_FORCE, ifb: options.ifb });
+    expect(await getBandwidthLimit(a, options)).toEqual({ ...IN_FORCE, ifb: options.ifb });
+    await deleteLink(a);
+    await removeBandwidthLimit('va', { netns, ...options });
+    expect(seenNames(netns)).toEqual([]);
+  });
+
+  test("of CNI's plugin are known by the name of its ifb, changed and removed", async () => {
+    for (const line of [
+      'tc qdisc add dev va root handle 1: tbf rate 20mbit burst 32000 latency 25ms',
+      'ip link add bwpabc type ifb',
+      'ip link set bwpabc up',
+      'tc qdisc add dev va ingress',
+      'tc filter add dev va parent ffff: protocol all prio 1 u32 match u32 0 0 flowid 1:1 action mirred egress redirect dev bwpabc',
+      'tc qdisc add dev bwpabc root handle 1: tbf rate 10mbit burst 20000 latency 50ms',
+    ])
+      iproute(netns, line);
+    const told = { ...IN_FORCE, ifb: 'bwpabc' };
+    expect(await getBandwidthLimit(a, { ifb: 'bwpabc' })).toEqual(told);
+    expect(await limitBandwidth(a, { egress: { rate: 8e6, burst: 9000 } }, { ifb: 'bwpabc' })).toEqual({
+      ...told,
+      egress: { rate: 8e6, burst: 9000, latency: 25 },
+    });
+    await removeBandwidthLimit(a, { ifb: 'bwpabc' });
+    untouched();
+  });
+
+  test('leave filters of others where they are, and the qdisc that these stand in', async () => {
+    await addQdisc(a, { kind: 'clsact' });
+    await addFilter(a, { kind: 'u32', parent: 'ingress', priority: 7, destination: '192.0.2.0/24' });
+    expect(await limitBandwidth(a, LIMITS)).toEqual(IN_FORCE);
+    expect(await listFilters(a, { parent: 'ingress' })).toHaveLength(2);
+    await removeBandwidthLimit(a);
+    expect((await listFilters(a, { parent: 'ingress' })).map(({ priority }) => priority)).toEqual([7]);
+    expect(await listQdiscs({ link: a, kind: 'clsact' })).toHaveLength(1);
+  });
+
+  describe('that cannot be had leave all as it was', () => {
+    test('another qdisc at the root', async () => {
+      await addQdisc(a, { kind: 'pfifo', handle: '1:', limit: 10 });
+      const error = await failure(limitBandwidth(a, LIMITS));
+      expect(error).toMatchObject({ code: 'EEXIST', entry: 'tbf root', link: 'va' });
+      expect(error.message).toMatch(/^limitBandwidth: EEXIST: .*: a pfifo was put there before$/);
+      expect(seenQdiscs(netns)).toEqual([{ kind: 'pfifo', handle: '1:', dev: 'va' }]);
+      await removeBandwidthLimit(a);
+      expect(seenQdiscs(netns)).toEqual([{ kind: 'pfifo', handle: '1:', dev: 'va' }]);
+    });
+
+    test('a link that has the name of the ifb', async () => {
+      await createIfb({ name: 'bw-va', netns, alias: 'of somebody else' });
+      expect(await failure(limitBandwidth(a, LIMITS))).toMatchObject({ code: 'EEXIST', link: 'bw-va' });
+      expect(seenQdiscs(netns)).toEqual([]);
+      expect(seen(netns, 'bw-va').ifalias).toBe('of somebody else');
+    });
+
+    test('no link', async () => {
+      expect(await failure(limitBandwidth('none', LIMITS, { netns }))).toMatchObject({ code: 'ENODEV', link: 'none' });
+      expect(await failure(getBandwidthLimit('none', { netns }))).toMatchObject({ code: 'ENODEV' });
+      untouched();
+    });
+
+    /** Lets the requests through that change something up to the `nth`, which it makes unintelligible to the kernel. */
+    function failAt(nth: number): { failed: () => boolean } {
+      let changes = 0;
+      let failed = false;
+      const { sockets } = netns;
+      const enqueue = sockets.enqueue.bind(sockets);
+      vi.spyOn(sockets, 'enqueue').mockImplementation((requests, waiting) =>
+        enqueue(
+          requests.map((request) => {
+            if (request.decode !== undefined || changes++ !== nth) return request;
+            failed = true;
+            return { ...request, type: 0x7ff0 };
+          }),
+          waiting,
+        ),
+      );
+      return { failed: () => failed };
+    }
+    afterEach(() => vi.restoreAllMocks());
+
+    test('whichever request fails', async () => {
+      let nth = 0;
+      for (; ; nth++) {
+        const { failed } = failAt(nth);
+        const limited = limitBandwidth(a, LIMITS).then(
+          () => undefined,
+          (error: unknown) => error as Error,
+        );
+        const error = await limited;
+        vi.restoreAllMocks();
+        if (!failed()) break;
+        expect(error).toMatchObject({ name: 'NetlinkError' });
+        untouched();
+      }
+      // The tbf, the ifb and its alias, its tbf, the ingress qdisc, the filter.
+      expect(nth).toBe(6);
+    });
+
+    test('whichever request of a change fails', async () => {
+      await limitBandwidth(a, LIMITS);
+      const before = seenQdiscs(netns);
+      await setLink(a, { mtu: 1200 });
+      for (let nth = 0; nth < 3; nth++) {
+        const { failed } = failAt(nth);
+        await failure(limitBandwidth(a, { egress: { rate: 1e6, burst: 5000 }, ingress: { rate: 2e6, burst: 6000 } }));
+        vi.restoreAllMocks();
+        expect(failed()).toBe(true);
+        expect(seenQdiscs(netns)).toEqual(before);
+        expect(seen(netns, 'bw-va').mtu).toBe(1400);
+      }
+    });
+
+    test('whenever the call is aborted', async () => {
+      const { sockets } = netns;
+      const enqueue = sockets.enqueue.bind(sockets);
+      for (let nth = 0; nth < 6; nth++) {
+        const controller = new AbortController();
+        let changes = 0;
+        vi.spyOn(sockets, 'enqueue').mockImplementation((requests, waiting) => {
+          const changing = requests.some(({ decode }) => decode === undefined);
+          const last = changing && changes++ === nth;
+          return enqueue(requests, {
+            done(replies) {
+              if (last) controller.abort();
+              waiting.done(replies);
+            },
+          });
+        });
+        const error = await failure(limitBandwidth(a, LIMITS, { signal: controller.signal }));
+        expect(error).toMatchObject({ name: 'AbortError' });
+        await vi.waitFor(untouched, { timeout: 5000, interval: 20 });
+        vi.restoreAllMocks();
+      }
+    });
+  });
+
+  test('that an earlier call left half made are completed', async () => {
+    iproute(netns, 'ip link add bw-va type ifb');
+    iproute(netns, 'tc qdisc add dev va root handle 1: tbf rate 1mbit burst 5000 latency 25ms');
+    iproute(netns, 'tc qdisc add dev va ingress');
+    expect(await limitBandwidth(a, LIMITS)).toEqual(IN_FORCE);
+    await removeBandwidthLimit(a);
+    expect(seenNames(netns).sort()).toEqual(['va', 'vb']);
+  });
+});
+
+/** Sends as much as goes for a while by TCP; gives bits per second, measured where they arrive. */
+async function throughput(from: Netns, to: Netns, address: string): Promise<number> {
+  const inside = (netns: Netns, source: string) =>
+    spawnProcess('nsenter', [`--net=${pathOf(netns)}`, process.execPath, '--eval', source], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+  // The first third of a second is not counted: the burst, and TCP finding its pace.
+  const receiver = inside(
+    to,
+    `require('node:net').createServer((socket) => {
+       let counted = 0, since;
+       const start = process.hrtime.bigint();
+       socket.on('data', ({ length }) => {
+         const now = process.hrtime.bigint();
+         if (now - start < 300_000_000n) return;
+         if (since === undefined) { since = now; return; }
+         counted += length;
+         if (now - since < 800_000_000n) return;
+         console.log(counted * 8 * 1e9 / Number(now - since));
+         process.exit();
+       });
+     }).listen(5001, '0.0.0.0', () => console.log('ready'));`,
+  );
+  let sender: ReturnType<typeof inside> | undefined;
+  try {
+    return await new Promise((resolve, reject) => {
+      receiver.once('exit', () => reject(new Error('nothing was measured')));
+      receiver.stdout.on('data', (data: Buffer) => {
+        const line = data.toString().trim();
+        if (line !== 'ready') resolve(Number(line));
+        sender ??= inside(
+          from,
+          `const socket = require('node:net').connect(5001, '${address}');
+           const data = Buffer.alloc(65536);
+           const more = () => { while (socket.write(data)); };
+           socket.on('connect', more).on('drain', more).on('error', () => process.exit());`,
+        );
+      });
+    });
+  } finally {
+    receiver.kill('SIGKILL');
+    sender?.kill('SIGKILL');
+  }
+}
+
+describeKernel('a link that is limited', () => {
+  expectNoLeaks(() => listLinks());
+
+  let near: Netns;
+  let far: Netns;
+  let link: Link;
+  beforeEach(async () => {
+    [near, far] = await Promise.all([createNetns(), createNetns()]);
+    [link] = await createVeth({
+      name: 'va',
+      netns: near,
+      up: true,
+      addresses: ['10.3.0.1/24'],
+      peer: { name: 'vb', netns: far, up: true, addresses: ['10.3.0.2/24'] },
+    });
+  });
+  afterEach(() => {
+    near.close();
+    far.close();
+  });
+
+  test('is fast before', async () => {
+    expect(await throughput(near, far, '10.3.0.2')).toBeGreaterThan(100e6);
+  });
+
+  test('sends and receives at the rates that were said', async () => {
+    await limitBandwidth(link, { egress: { rate: 20e6, burst: 32_000 }, ingress: { rate: 30e6, burst: 48_000 } });
+    const sent = await throughput(near, far, '10.3.0.2');
+    expect(sent).toBeGreaterThan(16e6);
+    expect(sent).toBeLessThan(24e6);
+    const received = await throughput(far, near, '10.3.0.1');
+    expect(received).toBeGreaterThan(24e6);
+    expect(received).toBeLessThan(36e6);
+  });
+});
