@@ -5,6 +5,7 @@
  *
  * @packageDocumentation
  */
+export { announceAddresses } from './announce/announce.js';
 export { DumpInterruptedError, NetlinkError } from './errors.js';
 export { createNetns, deleteNetns, listNetns, openNetns } from './netns/calls.js';
 export { currentNetns, Netns } from './netns/netns.js';
@@ -32,7 +33,8 @@ export { createLink } from './rtnetlink/link/create.js';
 export { deleteLink, deleteLinks } from './rtnetlink/link/delete.js';
 export { getLink, listLinks } from './rtnetlink/link/find.js';
 export { isKind } from './rtnetlink/link/link.js';
-export { moveToNetns, setLink } from './rtnetlink/link/set.js';
+export { lendLink, moveToNetns, returnLink } from './rtnetlink/link/move.js';
+export { setLink } from './rtnetlink/link/set.js';
 export {
   addNeighbor,
   deleteNeighbor,

@@ -63,6 +63,10 @@ export const deleteLink = netloom.deleteLink.sync;
 export const deleteLinks = netloom.deleteLinks.sync;
 /** Synchronous {@link netloom.moveToNetns}. */
 export const moveToNetns = netloom.moveToNetns.sync;
+/** Synchronous {@link netloom.lendLink}. */
+export const lendLink = netloom.lendLink.sync;
+/** Synchronous {@link netloom.returnLink}. */
+export const returnLink = netloom.returnLink.sync;
 
 /** Synchronous {@link netloom.addAddress}. */
 export const addAddress = netloom.addAddress.sync;
@@ -72,6 +76,8 @@ export const replaceAddress = netloom.replaceAddress.sync;
 export const deleteAddress = netloom.deleteAddress.sync;
 /** Synchronous {@link netloom.listAddresses}. */
 export const listAddresses = netloom.listAddresses.sync;
+/** Synchronous {@link netloom.announceAddresses}. */
+export const announceAddresses = netloom.announceAddresses.sync;
 
 /** Synchronous {@link netloom.createTap}. */
 export const createTap = netloom.createTap.sync;

@@ -1,5 +1,6 @@
 /** The public types, which `netloom` and `netloom/sync` share. */
 
+export type { AnnounceAddressesOptions } from './announce/announce.js';
 export type { UnknownAttribute } from './netlink/attributes.js';
 export type { DeleteNetnsOptions, NetnsEntry, NetnsSource } from './netns/calls.js';
 export type { NetnsOptions } from './netns/netns.js';
@@ -32,8 +33,9 @@ export type { LinkSpec, NewLinkOptions } from './rtnetlink/link/create.js';
 export type { GetLinkOptions, LinkRef, ListLinksOptions } from './rtnetlink/link/find.js';
 export type { LinkKind, LinkKinds } from './rtnetlink/link/kind.js';
 export type { Link, LinkFlag, LinkOf } from './rtnetlink/link/link.js';
+export type { MoveOptions, ReturnOptions } from './rtnetlink/link/move.js';
 export type { LinkOptions } from './rtnetlink/link/options.js';
-export type { CommonChanges, LinkChanges, MoveOptions } from './rtnetlink/link/set.js';
+export type { CommonChanges, LinkChanges } from './rtnetlink/link/set.js';
 export type { LinkStatistics } from './rtnetlink/link/stats.js';
 export type { ListNeighborsOptions } from './rtnetlink/neighbor/calls.js';
 export type { FdbEntry, FdbFlag, FdbSpec, FdbState } from './rtnetlink/neighbor/fdb.js';

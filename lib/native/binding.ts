@@ -246,7 +246,7 @@ export interface PacketSocketOptions {
   index: number;
   /** Of the link's frames: 2 with an Ethernet header, 3 without. */
   layer: 2 | 3;
-  /** ETH_P_* (linux/if_ether.h), 1 to 0xffff. */
+  /** ETH_P_* (linux/if_ether.h), 1 to 0xffff; 0 receives nothing. */
   protocol: number;
   promiscuous: boolean;
   /** The vnet header stays in front of every frame. */

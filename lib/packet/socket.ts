@@ -107,6 +107,20 @@ export const openPacketSocket = call(
   },
 );
 
+/** A packet socket of an Ethernet link that sends, and receives nothing: what comes is not even looked at. */
+export const openSendingSocket = ({ netns, index, name }: Link): Operation<PacketQueueHandle> =>
+  open(descriptorOf(netns), name, { ...SENDING, index }, NO_FILTER);
+
+const SENDING = {
+  layer: 2,
+  protocol: 0,
+  promiscuous: false,
+  outgoing: false,
+  offload: false,
+  receiveBuffer: 0,
+} as const;
+const NO_FILTER = new Uint8Array();
+
 type Wanted = Parameters<typeof native.openPacketSocket>[2];
 
 function* open(netns: number, name: string, options: Wanted, filter: Uint8Array): Operation<PacketQueueHandle> {
@@ -158,7 +172,7 @@ function checkOptions(options: OpenPacketSocketOptions): Omit<Wanted, 'index' | 
     outgoing,
     offload,
     receiveBuffer,
-    filter: filter === undefined ? new Uint8Array() : encodeProgram(filter, 'filter'),
+    filter: filter === undefined ? NO_FILTER : encodeProgram(filter, 'filter'),
   };
 }
 

@@ -14,9 +14,11 @@ import {
   isKind,
   type Link,
   type LinkOf,
+  lendLink,
   listLinks,
   moveToNetns,
   type Netns,
+  returnLink,
   setLink,
 } from 'netloom';
 import * as sync from 'netloom/sync';
@@ -200,6 +202,13 @@ describe('any link', () => {
     setLink('a', { bridgePort: { state: 'sleeping' } });
     // @ts-expect-error: nowhere to move to
     moveToNetns(link);
+    expectTypeOf(lendLink('eth1', netns, { name: 'net1', up: true })).resolves.toEqualTypeOf<Link>();
+    expectTypeOf(returnLink('net1', { netns, to: netns, name: 'eth1', up: true })).resolves.toEqualTypeOf<Link>();
+    expectTypeOf(sync.returnLink(link)).toEqualTypeOf<Link>();
+    // @ts-expect-error: nowhere to lend it to
+    lendLink(link);
+    // @ts-expect-error: no namespace
+    returnLink(link, { to: 'blue' });
     // @ts-expect-error: neither a list nor a group
     deleteLinks('a');
   });

@@ -6,6 +6,7 @@ import {
   addNeighbor,
   addRoute,
   addRule,
+  announceAddresses,
   type Call,
   createNetns,
   createTap,
@@ -59,6 +60,11 @@ describe('addresses', () => {
     expectTypeOf(addAddress(link, '10.0.0.1/24')).resolves.toEqualTypeOf<void>();
     addAddress('eth0', { address: '10.0.0.1/24', broadcast: true, flags: ['nodad'], validLifetime: 1000 }, { netns });
     expectTypeOf(listAddresses({ link, family: 'inet' })).resolves.toEqualTypeOf<Address[]>();
+    expectTypeOf(announceAddresses(link, { count: 3, interval: 500 })).resolves.toEqualTypeOf<string[]>();
+    announceAddresses('eth0', { netns, addresses: ['10.0.0.1', {} as Address] });
+    expectTypeOf(sync.announceAddresses(link)).toEqualTypeOf<string[]>();
+    // @ts-expect-error: addresses are an option
+    announceAddresses(link, ['10.0.0.1']);
     // @ts-expect-error: no address
     addAddress(link, { broadcast: true });
     // @ts-expect-error: a flag that is the kernel's to tell

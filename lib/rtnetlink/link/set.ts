@@ -1,16 +1,14 @@
-/** Changing links: `setLink` and `moveToNetns`. */
-import { constants } from 'node:os';
-import { invalidValue, NetlinkError, wrongType } from '../../errors.js';
-import { makeRequest, type Request } from '../../netlink/message.js';
+/** Changing links: `setLink`. */
+import { invalidValue, wrongType } from '../../errors.js';
+import type { Request } from '../../netlink/message.js';
 import { exchange, request, valuesOf } from '../../netlink/request.js';
-import { type Netns, type NetnsOptions, netnsOf } from '../../netns/netns.js';
+import type { Netns, NetnsOptions } from '../../netns/netns.js';
 import { call, type Operation, perform } from '../../operation.js';
 import { RTM } from '../types.js';
-import { linkFamily } from './attributes.js';
-import { getLinkRequest, isGone, type LinkRef, netnsOfLink } from './find.js';
+import { getLinkRequest, type LinkRef, netnsOfLink } from './find.js';
 import { altNamesRequest, bridgePortRequest, changeLinkRequest, hasValue } from './finish.js';
 import { type LinkKinds, requireKind, toData } from './kind.js';
-import { LINK_FLAGS, type Link } from './link.js';
+import type { Link } from './link.js';
 import { aboutMaster, masterIndexOf } from './master.js';
 import { checkLinkName, checkMtu, checkUnicastMac, LINK_OPTIONS, type LinkOptions } from './options.js';
 
@@ -124,91 +122,4 @@ function altNameRequests(link: Link, wanted: readonly string[]): Request[] {
     ...(removed.length > 0 ? [altNamesRequest(RTM.DELLINKPROP, index, name, removed)] : []),
     ...(added.length > 0 ? [altNamesRequest(RTM.NEWLINKPROP, index, name, added)] : []),
   ];
-}
-
-export interface MoveOptions extends NetnsOptions {
-  /** The name that it gets there; its own if absent. */
-  readonly name?: string | undefined;
-  /** Up at once; a link that moves is down otherwise. */
-  readonly up?: boolean | undefined;
-}
-
-/**
- * Moves a link to another namespace, renames it there and brings it up, all in one request. The link loses
- * its addresses and routes, and its index changes where another link has it already.
- *
- * `ip link set dev LINK netns NS name NAME up`
- *
- * @returns the link as it is in its new namespace.
- * @throws NetlinkError EEXIST if the name is taken there, EINVAL for links that cannot move (`lo`, bridges on
- * some kernels).
- */
-export const moveToNetns = call(
-  'moveToNetns',
-  { netns: true, name: true, up: true },
-  function* (ref: LinkRef, to: Netns, options: MoveOptions = {}): Operation<Link> {
-    const { name, up } = options;
-    if (name !== undefined) checkLinkName(name);
-    const from = netnsOfLink(ref, options.netns);
-    if (to === undefined) throw wrongType('netns', 'a Netns (from createNetns or openNetns)', to);
-    const target = netnsOf(to);
-    // A snapshot may be older than its link's name, which must not come back by the move.
-    const [link] = (yield* request(from, getLinkRequest(from, ref))) as [Link];
-    // Where the old name is free there, the kernel moves first and renames then: a name that is taken would
-    // leave the link there under its old one.
-    if (name !== undefined && name !== link.name) yield* refuseTakenName(target, link, name);
-    const release = target.hold();
-    try {
-      yield* request(
-        from,
-        makeRequest(linkFamily, {
-          type: RTM.NEWLINK,
-          name: 'RTM_NEWLINK',
-          header: {
-            index: link.index,
-            ...(up !== undefined && { flags: up ? LINK_FLAGS.up : 0, change: LINK_FLAGS.up }),
-          },
-          attributes: { netnsFd: target.fd, name: name ?? link.name },
-          context: { link: link.name },
-        }),
-      );
-    } catch (error) {
-      throw name === undefined ? error : yield* whereItIs(error, link, target, name);
-    } finally {
-      release();
-    }
-    const [moved] = yield* request(target, getLinkRequest(target, name ?? link.name));
-    return moved as Link;
-  },
-);
-
-// The name was taken after it was looked up: the kernel has moved the link, and only then failed to rename it.
-function* whereItIs(error: unknown, link: Link, target: Netns, name: string): Operation<unknown> {
-  if (!(error instanceof NetlinkError) || error.code !== 'EEXIST') return error;
-  const [there] = yield* perform(exchange(target, [getLinkRequest(target, link.name)]));
-  const [here] = yield* perform(exchange(link.netns, [getLinkRequest(link.netns, link.index)]));
-  if (there?.error || !isGone(here?.error)) return error;
-  return takenName(link, target, `${nameIsTaken(name)}; the link has moved there, and is called "${link.name}"`);
-}
-
-const nameIsTaken = (name: string): string => `the name "${name}" is taken by a link there`;
-
-const takenName = (link: Link, target: Netns, kernelMessage: string): NetlinkError =>
-  new NetlinkError({
-    errno: -constants.errno.EEXIST,
-    syscall: 'RTM_NEWLINK',
-    link: link.name,
-    netns: target.sockets.label,
-    kernelMessage,
-  });
-
-function* refuseTakenName(target: Netns, link: Link, name: string): Operation<void> {
-  const [reply] = yield* perform(exchange(target, [getLinkRequest(target, name)]));
-  if (reply?.error) {
-    if (isGone(reply.error)) return;
-    throw reply.error;
-  }
-  const holder = reply?.values[0] as Link;
-  if (target.id === link.netns.id && holder.index === link.index) return;
-  throw takenName(link, target, nameIsTaken(name));
 }
