@@ -6,6 +6,7 @@ import type { Handle } from '../native/binding.js';
 import { native } from '../native/load.js';
 import { both, type CallOptions, call, type Effect, type Operation, perform } from '../operation.js';
 import { Netns } from './netns.js';
+import { readOciNetns } from './oci.js';
 
 /** NETNS_RUN_DIR of iproute2. */
 const DIRECTORY = '/run/netns';
@@ -21,7 +22,9 @@ export type NetnsSource =
   /** The namespace of a running process. */
   | { readonly pid: number }
   /** A descriptor of a namespace, which stays the caller's. */
-  | { readonly fd: number };
+  | { readonly fd: number }
+  /** The config.json of an OCI bundle, where its `linux.namespaces` names one by its path. */
+  | { readonly ociConfig: string };
 
 /** A named namespace, as a list shows it. */
 export interface NetnsEntry {
@@ -80,12 +83,17 @@ function* closeIt(handle: { close(): void }): Operation<void> {
 
 /**
  * Opens a namespace: by its name under /run/netns, by the path of a namespace file, by the id of a process
- * that is in it, or by a descriptor (which is duplicated).
+ * that is in it, by a descriptor (which is duplicated), or by the config.json of an OCI bundle.
  *
  * `ip netns exec NAME ...`, `nsenter --net=PATH ...`
  *
- * @throws ENOENT if there is none, ESRCH for a process that is gone, ERR_INVALID_ARG_VALUE for a path that is
- * no network namespace.
+ * An OCI hook is told `pid` on its standard input, and its runtime holds the process until the hook is done. Any other
+ * process may have ended, and its id be another one's, when this looks at it. A config.json without a path for its
+ * network namespace is refused: the runtime makes that namespace with the container, or (without an entry) the
+ * container has the runtime's own.
+ *
+ * @throws ENOENT if there is none (no name, no path, no process any more), so that a teardown can tell that there is
+ * nothing to do; ERR_INVALID_ARG_VALUE for a path that is no network namespace, and a config.json that names none.
  */
 export const openNetns = call(
   'openNetns',
@@ -96,7 +104,7 @@ export const openNetns = call(
       return yield* openPath(`${DIRECTORY}/${source}`, 'name', source, source);
     }
     if (typeof source !== 'object' || source === null) {
-      throw wrongType('source', 'a name, or an object with path, pid or fd', source);
+      throw wrongType('source', SOURCES, source);
     }
     if ('path' in source) {
       const { path } = source;
@@ -109,7 +117,11 @@ export const openNetns = call(
       if (!Number.isInteger(pid) || pid <= 0) throw outOfRange('pid', pid, 'the id of a process, 1 or more');
       return yield* openPath(`/proc/${pid}/ns/net`, 'pid', pid);
     }
-    if (!('fd' in source)) throw wrongType('source', 'a name, or an object with path, pid or fd', source);
+    if ('ociConfig' in source) {
+      const { path, field } = yield* readOciNetns(source.ociConfig);
+      return yield* openPath(path, field, path, nameIn(path));
+    }
+    if (!('fd' in source)) throw wrongType('source', SOURCES, source);
     const { fd } = source;
     if (!Number.isInteger(fd) || fd < 0) throw outOfRange('fd', fd, 'a descriptor, 0 or more');
     try {
@@ -119,6 +131,8 @@ export const openNetns = call(
     }
   },
 );
+
+const SOURCES = 'a name, or an object with path, pid, fd or ociConfig';
 
 function* openPath(path: string, field: string, value: unknown, name?: string): Operation<Netns> {
   try {
@@ -146,6 +160,7 @@ function explain(error: unknown, field: string, value: unknown): unknown {
   if (error.code === 'EPERM') error.message += `; ${NEEDS_SYS_ADMIN}`;
   if (error.code === 'EEXIST') error.message += `; the name ${JSON.stringify(value)} is taken`;
   if (error.code === 'ENOENT' && field === 'pid') error.message += `; no process has the id ${value}`;
+  if (error.code === 'ENOENT' && field.startsWith('linux.')) error.message += `; ${field} of the config.json`;
   return error;
 }
 

@@ -183,7 +183,9 @@ describeKernel('namespaces that cannot be', () => {
   test.each([[undefined], [null], [7], [{}]])('openNetns(%s) says what it takes', async (source) => {
     await expect(openNetns(source as never)).rejects.toMatchObject({
       code: 'ERR_INVALID_ARG_TYPE',
-      message: expect.stringMatching(/^openNetns: source must be a name, or an object with path, pid or fd; received/),
+      message: expect.stringMatching(
+        /^openNetns: source must be a name, or an object with path, pid, fd or ociConfig; received/,
+      ),
     });
   });
 

@@ -45,6 +45,7 @@ describe('namespaces', () => {
     openNetns({ pid: 1 });
     openNetns({ path: '/proc/1/ns/net' });
     openNetns({ fd: 3 });
+    openNetns({ ociConfig: '/bundle/config.json' });
     deleteNetns(netns);
     expectTypeOf(netns.close()).toEqualTypeOf<void>();
     expectTypeOf(netns[Symbol.asyncDispose]()).toEqualTypeOf<Promise<void>>();
