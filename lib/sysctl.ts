@@ -26,6 +26,12 @@ export function sysctlPath(name: string): string {
   return ROOT + path;
 }
 
+/** Refuses what is no namespace's own: it would be set for the whole machine by who means a container. */
+function checkOwned(name: string, path: string): void {
+  if (!path.startsWith(`${ROOT}net/`))
+    throw invalidValue('name', name, 'is of the machine, and of no network namespace; without `netns` it is set there');
+}
+
 /** What the kernel is given to read for a value. Pure. */
 export function sysctlText(value: string | number | boolean): string {
   let text: string;
@@ -64,12 +70,14 @@ export const getSysctl = call(
 );
 
 /**
- * Sets a kernel parameter, in the namespace given. `true` and `false` are written as 1 and 0. Outside `net` it is
- * set for the whole machine, whatever the namespace.
+ * Sets a kernel parameter, in the namespace given. `true` and `false` are written as 1 and 0; several numbers are
+ * parted by white space. Outside `net` a parameter is the machine's, and is not set where a `netns` is named. Several
+ * are set together: `await Promise.all(names.map((name) => setSysctl(name, 1, { netns })))`.
  *
  * `sysctl -w net.ipv4.ip_forward=1`, inside `ip netns exec NAME`
  *
- * @throws Error ENOENT if there is no such parameter, EINVAL if the kernel does not take the value, EACCES or
+ * @throws Error ENOENT if there is no such parameter (a dot in the name of a link is written as a slash:
+ *   `net.ipv4.conf.eth0/100.forwarding`), EINVAL if the kernel does not take the value, EACCES or
  *   EPERM if it must not be set.
  */
 export const setSysctl = call(
@@ -78,6 +86,7 @@ export const setSysctl = call(
   function* (name: string, value: string | number | boolean, options: NetnsOptions = {}): Operation<void> {
     const path = sysctlPath(name);
     const text = sysctlText(value);
+    if (options.netns !== undefined) checkOwned(name, path);
     const netns = descriptorOf(netnsOf(options.netns));
     yield* perform(
       both(

@@ -45,6 +45,33 @@ describeKernel('sysctl', () => {
     expect(await getSysctl('net.ipv4.conf.eth0/100.forwarding', { netns })).toBe('1');
   });
 
+  test('several are set together, and what was read can be written', async () => {
+    iproute(netns, 'ip link add eth0.100 type veth peer name b');
+    const values = {
+      'net/ipv4/conf/eth0.100/arp_notify': '1',
+      'net/ipv4/conf/eth0.100/rp_filter': '2',
+      'net.ipv4.conf.all.forwarding': '1',
+      'net.ipv4.ip_local_port_range': '20000\t30000',
+      'net.ipv4.ping_group_range': '0\n1000',
+    };
+    await Promise.all(Object.entries(values).map(([name, value]) => setSysctl(name, value, { netns })));
+    const read = await Promise.all(Object.keys(values).map((name) => getSysctl(name, { netns })));
+    expect(read).toEqual(['1', '2', '1', '20000\t30000', '0\t1000']);
+    expect(iproute(netns, 'sysctl -n net/ipv4/conf/eth0.100/rp_filter').trim()).toBe('2');
+  });
+
+  test.each(['kernel.hostname', 'kernel/hostname', 'vm.swappiness', 'network.ipv4'])(
+    '%s is the machine’s, and is not set for a namespace',
+    async (name) => {
+      const before = readFileSync('/proc/sys/kernel/hostname', 'utf8');
+      await expect(setSysctl(name, 'container', { netns })).rejects.toMatchObject({
+        code: 'ERR_INVALID_ARG_VALUE',
+        message: `setSysctl: name "${name}" is of the machine, and of no network namespace; without \`netns\` it is set there`,
+      });
+      expect(readFileSync('/proc/sys/kernel/hostname', 'utf8')).toBe(before);
+    },
+  );
+
   test('says what is not there, and what the kernel does not take', async () => {
     await expect(getSysctl('net.ipv4.no_such_thing', { netns })).rejects.toMatchObject({
       code: 'ENOENT',
