@@ -3,6 +3,7 @@ import { createNetns } from '../../lib/netns/calls.js';
 import type { Netns } from '../../lib/netns/netns.js';
 import type { Address, AddressSpec } from '../../lib/rtnetlink/address/address.js';
 import { addAddress, deleteAddress, listAddresses, replaceAddress } from '../../lib/rtnetlink/address/calls.js';
+import { createBridge } from '../../lib/rtnetlink/kinds/bridge.js';
 import { createVeth } from '../../lib/rtnetlink/kinds/veth.js';
 import { getLink, listLinks } from '../../lib/rtnetlink/link/find.js';
 import type { Link } from '../../lib/rtnetlink/link/link.js';
@@ -50,6 +51,25 @@ describeKernel('addresses', () => {
     expect(shown()).toMatchObject([expected]);
     await deleteAddress(b, spec);
     expect(shown()).toEqual([]);
+  });
+
+  test('the gateway address of a bridge may be set again and again, and brings its route', async () => {
+    const bridge = await createBridge({ name: 'br0', netns, up: true });
+    for (let round = 0; round < 2; round++) {
+      await replaceAddress(bridge, '10.88.0.1/16');
+      await replaceAddress(bridge, { address: '2001:db8:88::1/64', flags: ['nodad'] });
+    }
+    await replaceAddress(bridge, '10.88.0.2/16');
+    const listed = await listAddresses({ link: bridge });
+    expect(listed.filter(({ scope }) => scope === 'global')).toMatchObject([
+      { address: '10.88.0.1', prefixLength: 16, flags: ['permanent'] },
+      { address: '10.88.0.2', prefixLength: 16, flags: ['secondary', 'permanent'] },
+      { address: '2001:db8:88::1', prefixLength: 64, flags: ['nodad', 'permanent'] },
+    ]);
+    expect(witness(netns, 'ip route show dev br0')).toMatchObject([
+      { dst: '10.88.0.0/16', protocol: 'kernel', scope: 'link', prefsrc: '10.88.0.1' },
+    ]);
+    expect(witness(netns, 'ip -6 route show 2001:db8:88::/64')).toMatchObject([{ dev: 'br0', protocol: 'kernel' }]);
   });
 
   test('lifetimes are in milliseconds', async () => {

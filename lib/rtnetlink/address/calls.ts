@@ -60,14 +60,15 @@ export const replaceAddress = call(
  *
  * `ip address delete 10.0.0.1/24 dev NAME`
  *
- * @throws NetlinkError EADDRNOTAVAIL if the link does not have it, ENODEV if there is no such link; neither with
- *   `ifExists`.
+ * @throws NetlinkError EADDRNOTAVAIL if the link does not have it, ENXIO if it has no IPv6 at all, ENODEV if there is
+ *   no such link; none of them with `ifExists`.
  */
 export const deleteAddress = call(
   'deleteAddress',
   { netns: true, ifExists: true },
   (link: LinkRef, address: string | AddressSpec | Address, options: DeleteOptions = {}): Operation<void> =>
-    removal(change(RTM.DELADDR, 0, link, address, options), options),
+    // A link without IPv6 (its MTU is below 1280, say) has no address of it: inet6_addr_del() in net/ipv6/addrconf.c.
+    removal(change(RTM.DELADDR, 0, link, address, options), options, 'ENXIO'),
 );
 
 export interface ListAddressesOptions extends NetnsOptions {

@@ -119,6 +119,9 @@ export type BridgeSpec = SpecOf<'bridge'>;
 /**
  * Makes a bridge. Other links become its ports by their `master`.
  *
+ * Without a `mac`, here or by `setLink` (its own, to keep it), a bridge has the lowest MAC of its ports, and changes it as
+ * they come and go, under the eyes of those who have it as their gateway.
+ *
  * `ip link add NAME type bridge vlan_filtering 1 ageing_time 30000 ...`
  */
 export const createBridge = createOfKind('createBridge', 'bridge');

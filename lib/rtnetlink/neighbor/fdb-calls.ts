@@ -75,13 +75,15 @@ export const replaceFdbEntry = call(
  *
  * `bridge fdb delete 02:00:00:00:00:02 dev NAME master`
  *
- * @throws NetlinkError ENOENT if there is none, ENODEV if there is no such link; neither with `ifExists`.
+ * @throws NetlinkError ENOENT if there is none, EOPNOTSUPP if the link is no port of a bridge, ENODEV if there is no
+ *   such link; none of them with `ifExists`.
  */
 export const deleteFdbEntry = call(
   'deleteFdbEntry',
   { netns: true, ifExists: true },
   (entry: FdbSpec | FdbEntry, options: DeleteOptions = {}): Operation<void> =>
-    removal(change(RTM.DELNEIGH, 0, entry, options), options),
+    // A link that is no port any more: its bridge has gone, or let it go, and with it the entry.
+    removal(change(RTM.DELNEIGH, 0, entry, options), options, 'EOPNOTSUPP'),
 );
 
 export interface ListFdbEntriesOptions extends NetnsOptions {
