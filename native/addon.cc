@@ -4,6 +4,7 @@
 
 #include "bpf.h"
 #include "environment.h"
+#include "file_lock.h"
 #include "frame_slab.h"
 #include "handle.h"
 #include "macvtap.h"
@@ -28,6 +29,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
            netloom::DefineHandle,
            netloom::DefineNetns,
            netloom::DefineNamedNetns,
+           netloom::DefineFileLock,
            netloom::DefineNetlinkSocket,
            netloom::DefineNetlinkMonitor,
            netloom::DefinePingSocket,

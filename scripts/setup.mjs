@@ -2,7 +2,7 @@
  * Brings a checkout up to date: dependencies, native build, TypeScript build. Each step is skipped when its
  * outputs are newer than what they are made from. Must run before any dependency is installed.
  *
- *     node scripts/setup.mjs [dependencies] [native] [kinds] [ts] [examples]      (all of them by default)
+ *     node scripts/setup.mjs [dependencies] [native] [kinds] [ts] [cni] [examples]      (all of them by default)
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs';
@@ -106,11 +106,19 @@ function compile(/** @type {string} */ project, /** @type {string} */ from, /** 
   run(join(bin, 'tsc'), ['-p', project]);
 }
 
+function cni() {
+  const outputs = ['netloom-cni.bundle.cjs', 'netloom-cni.cjs'].map((name) => join(root, 'dist', name));
+  const sources = [...filesBelow(['lib'], ['.ts', '.cjs']), join(root, 'scripts', 'bundle-cni.mjs')];
+  if (isFresh(sources, outputs)) return;
+  run(process.execPath, [join('scripts', 'bundle-cni.mjs')]);
+}
+
 const steps = {
   dependencies,
   native,
   kinds: generateKinds,
   ts: () => compile('tsconfig.json', 'lib', 'dist'),
+  cni,
   examples: () => compile('tsconfig.examples.json', 'examples', 'build/examples'),
 };
 

@@ -282,6 +282,10 @@ export interface NativeBinding {
   unbindNetns(directory: string, name: string, id: number): void;
   unbindNetnsAsync(directory: string, name: string, id: number): Promise<void>;
 
+  /** Waits for the exclusive lock (flock) of a file, made where it is missing. The lock is the handle's. */
+  lockFile(path: string): Handle;
+  lockFileAsync(path: string): Promise<Handle>;
+
   /** Whole content of a file below /proc/sys, opened inside the namespace. */
   readSysctl(netns: number, path: string): string;
   readSysctlAsync(netns: number, path: string): Promise<string>;

@@ -1,6 +1,5 @@
 /** Making, opening, listing and removing namespaces. Names live in /run/netns, as for `ip netns`. */
-import { type Dirent, fstatSync, readdirSync, statfsSync, statSync } from 'node:fs';
-import { readdir, stat, statfs } from 'node:fs/promises';
+import { type Dirent, fstatSync, promises, readdirSync, statfsSync, statSync } from 'node:fs';
 import { invalidValue, NEEDS_SYS_ADMIN, outOfRange, wrongType } from '../errors.js';
 import type { Handle } from '../native/binding.js';
 import { native } from '../native/load.js';
@@ -188,7 +187,7 @@ export const listNetns = call('listNetns', {}, function* (_options: CallOptions 
 
 const readDirectory: Effect<Dirent[]> = both(
   () => absentAs([], () => readdirSync(DIRECTORY, { withFileTypes: true })),
-  () => absentLater([], readdir(DIRECTORY, { withFileTypes: true })),
+  () => absentLater([], promises.readdir(DIRECTORY, { withFileTypes: true })),
 );
 
 // null: gone since the directory was read; undefined: there, but nothing is mounted on it.
@@ -198,7 +197,9 @@ const namespaceId = (path: string): Effect<number | undefined | null> =>
     () =>
       absentLater(
         null,
-        statfs(path).then(({ type }) => (type === NSFS_MAGIC ? stat(path).then(({ ino }) => ino) : undefined)),
+        promises
+          .statfs(path)
+          .then(({ type }) => (type === NSFS_MAGIC ? promises.stat(path).then(({ ino }) => ino) : undefined)),
       ),
   );
 

@@ -1,0 +1,39 @@
+/** The namespace of a container, by the path that the runtime gives. */
+import { currentNetns, type Netns, openNetns } from '../../sync.js';
+import type { Environment } from '../protocol/environment.js';
+import { CniError } from '../protocol/error.js';
+
+/** Opens the namespace for ADD and CHECK, which cannot do without. */
+export function openContainer(call: Environment): Netns {
+  const netns = open(call.netns);
+  if (netns === undefined) throw new CniError('environment', `CNI_NETNS: there is no ${call.netns}`);
+  refuseOwn(netns, call);
+  return netns;
+}
+
+/** Opens it for DEL: undefined where the runtime does not name it, or it is gone. */
+export function findContainer(call: Environment): Netns | undefined {
+  const netns = call.netns === '' ? undefined : open(call.netns);
+  if (netns !== undefined) refuseOwn(netns, call);
+  return netns;
+}
+
+function open(path: string): Netns | undefined {
+  try {
+    return openNetns({ path });
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    // ESRCH: the process of /proc/PID/ns/net is on its way out.
+    if ('code' in error && ['ENOENT', 'ESRCH', 'ENOTDIR'].includes(String(error.code))) return undefined;
+    throw new CniError('environment', `CNI_NETNS: ${error.message}`);
+  }
+}
+
+// What a plugin does to a container it must not do to the machine (libcni's skel refuses it in the same way).
+function refuseOwn(netns: Netns, { ownNetns, netns: path }: Environment): void {
+  if (ownNetns || netns.id !== currentNetns().id) return;
+  throw new CniError(
+    'environment',
+    `CNI_NETNS: ${path} is the plugin's own namespace (CNI_NETNS_OVERRIDE=1 allows it)`,
+  );
+}

@@ -1,0 +1,113 @@
+/**
+ * One call of netloom-cni: which plugin, which command, and what is printed. Does not touch the process, so that tests
+ * can call it.
+ */
+import { type NetworkConfig, parseConfig, parseJson } from './config.js';
+import { type Command, type Environment, readEnvironment } from './environment.js';
+import { CniError, errorObject } from './error.js';
+import { Fields } from './fields.js';
+import type { Invocation, Plugin } from './plugin.js';
+import { type Result, resultObject } from './result.js';
+import { isSince, isVersion, LATEST, VERSIONS, type Version } from './version.js';
+
+export interface Call {
+  /** The name by which the program was called. */
+  readonly name: string;
+  readonly variables: Readonly<Record<string, string | undefined>>;
+  /** Reads the configuration. */
+  readonly stdin: () => string;
+}
+
+export interface Outcome {
+  /** What goes to stdout: JSON, or nothing. */
+  readonly output: string;
+  readonly status: 0 | 1;
+}
+
+/** The commands that came later than the protocol's first version. */
+const SINCE: Readonly<Partial<Record<Command, Version>>> = { CHECK: '0.4.0', GC: '1.1.0', STATUS: '1.1.0' };
+
+export function run(call: Call, plugins: Readonly<Record<string, Plugin>>): Outcome {
+  let version: Version = LATEST;
+  try {
+    const environment = readEnvironment(call.variables);
+    if (environment.command === 'VERSION') return { output: versionOutput(call.stdin()), status: 0 };
+    const text = readStdin(call);
+    version = replyVersion(text);
+    const config = parseConfig(text);
+    checkCommand(environment.command, config.cniVersion);
+    const result = perform(pluginOf(call.name, config, plugins), { ...environment, config });
+    const output = result === undefined ? '' : print(resultObject(result, config.cniVersion));
+    return { output, status: 0 };
+  } catch (error) {
+    return { output: print(errorObject(error, version)), status: 1 };
+  }
+}
+
+function perform(plugin: Plugin, call: Invocation): Result | undefined {
+  switch (call.command) {
+    case 'ADD':
+      return plugin.add(call);
+    case 'DEL':
+      plugin.del(call);
+      break;
+    case 'CHECK':
+      if (call.config.prevResult === undefined) throw new CniError('config', 'required prevResult missing');
+      plugin.check(call);
+      break;
+    case 'GC':
+      if (call.config.validAttachments === undefined)
+        throw new CniError('config', 'cni.dev/valid-attachments is missing');
+      plugin.gc?.(call);
+      break;
+    default:
+      plugin.status?.(call);
+  }
+  return undefined;
+}
+
+// A link to the program has the name of the plugin; called by its own name it goes by the configuration.
+function pluginOf(name: string, { type }: NetworkConfig, plugins: Readonly<Record<string, Plugin>>): Plugin {
+  const wanted = Object.hasOwn(plugins, name) ? name : type;
+  if (wanted === '') throw new CniError('config', 'missing plugin type');
+  const plugin = Object.hasOwn(plugins, wanted) ? plugins[wanted] : undefined;
+  if (plugin === undefined)
+    throw new CniError(
+      'config',
+      `type ${JSON.stringify(wanted)} is no plugin of netloom-cni (${Object.keys(plugins).join(', ')} are)`,
+    );
+  return plugin;
+}
+
+function checkCommand(command: Environment['command'], version: Version): void {
+  const since = SINCE[command];
+  if (since !== undefined && !isSince(version, since))
+    throw new CniError(
+      'incompatibleVersion',
+      `config version ${version} does not allow ${command}, which came with ${since}`,
+    );
+}
+
+function readStdin(call: Call): string {
+  let text: string;
+  try {
+    text = call.stdin();
+  } catch (error) {
+    throw new CniError('io', `error reading from stdin: ${(error as Error).message}`);
+  }
+  if (text.trim() === '') throw new CniError('decoding', 'no network configuration on stdin');
+  return text;
+}
+
+/** The version that an error is told in, which must not depend on the rest being right. */
+function replyVersion(text: string): Version {
+  const found = /"cniVersion"\s*:\s*"([0-9.]+)"/.exec(text)?.[1];
+  return isVersion(found) ? found : LATEST;
+}
+
+function versionOutput(text: string): string {
+  const asked = text.trim() === '' ? undefined : new Fields(parseJson(text, 'version request')).value('cniVersion');
+  return print({ cniVersion: isVersion(asked) ? asked : LATEST, supportedVersions: VERSIONS });
+}
+
+const print = (value: object): string => `${JSON.stringify(value, undefined, 2)}\n`;
