@@ -1,7 +1,7 @@
 /**
  * netloom: Linux network virtualization. Functions give promises, but for those that have nothing to wait for
  * (`currentNetns`, `isKind`, `createMemoryQueues`, and those over bytes: checksums, offload) and those that give what
- * runs from then on: `spawn`, `pump` and `watch`. `netloom/sync` has the same functions, synchronous.
+ * runs from then on: `spawn`, `netnsWorker`, `pump` and `watch`. `netloom/sync` has the same functions, synchronous.
  *
  * @packageDocumentation
  */
@@ -58,6 +58,11 @@ export { addFilter, deleteFilter, listFilters, replaceFilter } from './rtnetlink
 export { addQdisc, deleteQdisc, listQdiscs, replaceQdisc } from './rtnetlink/tc/qdisc-calls.js';
 export { waitFor } from './rtnetlink/watch/wait-for.js';
 export { NetworkWatcher, watch } from './rtnetlink/watch/watch.js';
+export { bindDgram } from './socket/bind-dgram.js';
+export { connect } from './socket/connect.js';
+export { listen } from './socket/listen.js';
+export { openSocket } from './socket/open.js';
 export { spawn } from './spawn/spawn.js';
 export { getSysctl, setSysctl } from './sysctl.js';
 export type * from './types.js';
+export { netnsWorker } from './worker/netns-worker.js';

@@ -90,6 +90,15 @@ export const openPacketDevice = netloom.openPacketDevice.sync;
 /** Synchronous {@link netloom.openPacketSocket}. */
 export const openPacketSocket = netloom.openPacketSocket.sync;
 
+/** Synchronous {@link netloom.openSocket}. */
+export const openSocket = netloom.openSocket.sync;
+/** Synchronous {@link netloom.listen}: the server listens when it returns, and tells so by its event, in the next turn. */
+export const listen = netloom.listen.sync;
+/** {@link netloom.connect}, whose socket comes while it still connects. */
+export const connect = netloom.connect.sync;
+/** Synchronous {@link netloom.bindDgram}. */
+export const bindDgram = netloom.bindDgram.sync;
+
 /** Synchronous {@link netloom.addRoute}. */
 export const addRoute = netloom.addRoute.sync;
 /** Synchronous {@link netloom.replaceRoute}. */

@@ -86,4 +86,8 @@ export type { TcStatistics } from './rtnetlink/tc/stats.js';
 export type { ChangeOf, NetworkEvent, NetworkSnapshot, Watched } from './rtnetlink/watch/events.js';
 export type { WaitCondition, WaitForOptions, WaitResult } from './rtnetlink/watch/wait-for.js';
 export type { WatchOptions, WatchSelection } from './rtnetlink/watch/watch.js';
+export type { BindDgramOptions } from './socket/bind-dgram.js';
+export type { ConnectOptions } from './socket/connect.js';
+export type { ListenOptions } from './socket/listen.js';
+export type { BindOptions, OpenSocketOptions, SocketType } from './socket/open.js';
 export type { NetnsSpawnOptions, SpawnedProcess } from './spawn/spawn.js';

@@ -8,6 +8,7 @@
 #include "frame_slab.h"
 #include "handle.h"
 #include "macvtap.h"
+#include "name_lookup.h"
 #include "named_netns.h"
 #include "netlink_monitor.h"
 #include "netlink_socket.h"
@@ -17,6 +18,7 @@
 #include "packet_socket.h"
 #include "ping_socket.h"
 #include "pump.h"
+#include "socket.h"
 #include "sysctl.h"
 #include "tun.h"
 #include "tun_control.h"
@@ -43,6 +45,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
            netloom::DefineTunControl,
            netloom::DefineMacvtap,
            netloom::DefinePacketSocket,
+           netloom::DefineSocket,
+           netloom::DefineNameLookup,
        }) {
     define(env, exports);
   }

@@ -9,6 +9,13 @@ bool Environment::Create(Napi::Env env) {
   return true;
 }
 
+WorkerPool* Environment::LookupPool(Napi::Env env) {
+  // The system's resolver runs there, with whatever modules nsswitch.conf names.
+  constexpr size_t kStackSize = size_t{2} * 1024 * 1024;
+  if (lookup_pool_ == nullptr) lookup_pool_ = WorkerPool::Create(env, kStackSize);
+  return lookup_pool_;
+}
+
 napi_value Environment::ConstructorOf(const void* key) const {
   for (const auto& [candidate, constructor] : constructors_) {
     if (candidate == key) return constructor.Value();

@@ -22,6 +22,9 @@ class Environment {
   static Environment& Of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
 
   WorkerPool& pool() { return *pool_; }
+  // The threads that look names up, which takes long where no server answers. Made at the first use; null, with a
+  // JavaScript exception pending, when the system refuses.
+  WorkerPool* LookupPool(Napi::Env env);
   // The namespace of the JavaScript thread.
   HomeNetns& home() { return home_; }
   // How many packet queues flow, and share the thread.
@@ -50,7 +53,8 @@ class Environment {
   explicit Environment(WorkerPool* pool) : pool_(pool) {}
   napi_value ConstructorOf(const void* key) const;
 
-  WorkerPool* pool_;  // owns itself
+  WorkerPool* pool_;                   // owns itself
+  WorkerPool* lookup_pool_ = nullptr;  // so does this
   HomeNetns home_;
   uint32_t flows_ = 0;
   std::list<std::pair<const void*, Napi::FunctionReference>> constructors_;

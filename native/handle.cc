@@ -28,10 +28,15 @@ void Handle::Close(const Napi::CallbackInfo&) {
   fd_.Reset();
 }
 
+Napi::Value Handle::Release(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), fd_.Release());
+}
+
 void DefineHandle(Napi::Env env, Napi::Object) {
   Environment::Of(env).KeepConstructor<Handle>(Handle::DefineClass(
       env, "Handle",
-      {Handle::InstanceAccessor<&Handle::Fd>("fd", napi_enumerable), Handle::InstanceMethod<&Handle::Close>("close")}));
+      {Handle::InstanceAccessor<&Handle::Fd>("fd", napi_enumerable), Handle::InstanceMethod<&Handle::Close>("close"),
+       Handle::InstanceMethod<&Handle::Release>("release")}));
 }
 
 }  // namespace netloom

@@ -20,6 +20,8 @@ class Handle final : public Napi::ObjectWrap<Handle> {
 
   Napi::Value Fd(const Napi::CallbackInfo& info);
   void Close(const Napi::CallbackInfo& info);
+  // Gives the descriptor to the caller, who has to close it from now on.
+  Napi::Value Release(const Napi::CallbackInfo& info);
 
  private:
   UniqueFd fd_;

@@ -76,17 +76,22 @@ Napi::Value RunHere(Napi::Env env, Operation operation) {
 }
 
 template <typename Operation>
-Napi::Value RunOnPool(Napi::Env env, Operation operation) {
+Napi::Value RunOnPool(Napi::Env env, WorkerPool& pool, Operation operation) {
   napi_deferred deferred = nullptr;
   napi_value promise = nullptr;
   if (napi_create_promise(env, &deferred, &promise) != napi_ok) return {};
   auto job = std::make_unique<PromiseJob<Operation>>(std::move(operation), deferred);
-  const Status submitted = Environment::Of(env).pool().Submit(std::move(job));
+  const Status submitted = pool.Submit(std::move(job));
   if (!submitted) {
     napi_value error = submitted.error().ToJs(env);
     if (error != nullptr) napi_reject_deferred(env, deferred, error);
   }
   return {env, promise};
+}
+
+template <typename Operation>
+Napi::Value RunOnPool(Napi::Env env, Operation operation) {
+  return RunOnPool(env, Environment::Of(env).pool(), std::move(operation));
 }
 
 template <typename Operation>

@@ -4,6 +4,8 @@
 #include <linux/nsfs.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <string>
 #include <utility>
@@ -72,6 +74,25 @@ class DuplicateNetns {
   int fd_ = -1;
 };
 
+// Moves the calling thread, for good: that of a Worker which was made to live in a namespace, before anything else runs
+// on it. Node.js gives each Worker a thread of its own and ends it with the Worker, so nothing else ever runs there;
+// the threads that this one starts (the pools, a Worker of its own) are inside too. The main thread is never moved: a
+// process is in the namespace of its main thread, and libuv's threads are its children.
+Napi::Value EnterNetns(const Napi::CallbackInfo& info) {
+  int fd = -1;
+  if (!Arguments(info).Integer(0, "fd", &fd).ok()) return {};
+  Status entered = Done{};
+  if (::syscall(SYS_gettid) == ::getpid()) {
+    entered = SystemError{"setns", EBUSY, {}};
+  } else if (::setns(fd, CLONE_NEWNET) != 0) {
+    entered = SystemError::Last("setns");
+  } else {
+    Environment::Of(info.Env()).home() = HomeNetns();
+  }
+  if (!entered) entered.error().Throw(info.Env());
+  return {};
+}
+
 }  // namespace
 
 Result<UniqueFd> MakeNetns(HomeNetns& home) {
@@ -91,6 +112,7 @@ void DefineNetns(Napi::Env env, Napi::Object exports) {
   ExportBoth<OpenNetns>(env, exports, "openNetns");
   // Never waits, so it has no asynchronous flavour.
   exports.Set("duplicateNetns", Napi::Function::New(env, CallHere<DuplicateNetns>, "duplicateNetns"));
+  exports.Set("enterNetns", Napi::Function::New(env, EnterNetns, "enterNetns"));
 }
 
 }  // namespace netloom

@@ -10,7 +10,6 @@
 // Exit status, as of env(1): 2 wrong usage, 125 the namespace cannot be joined, 126 COMMAND cannot be run, 127 COMMAND
 // does not exist. Any other status is the program's own.
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -25,6 +24,8 @@
 #include <sys/mount.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
+
+#include "etc_binding.h"
 
 enum { kUsage = 2, kCannotJoin = 125, kCannotRun = 126, kNoCommand = 127 };
 
@@ -72,23 +73,8 @@ static void ShowOwnSys(void) {
   if (mount("netloom", "/sys", "sysfs", flags, NULL) != 0) Fail(kCannotJoin, "cannot mount /sys of the namespace");
 }
 
-static void BindEtc(const char* name) {
-  char source[PATH_MAX];
-  char target[PATH_MAX];
-  if (strchr(name, '/') != NULL || strlen(name) > NAME_MAX) Usage();
-  snprintf(source, sizeof source, "/etc/netns/%s", name);
-  DIR* directory = opendir(source);
-  if (directory == NULL) return;
-  for (const struct dirent* entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
-    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
-    snprintf(source, sizeof source, "/etc/netns/%s/%s", name, entry->d_name);
-    snprintf(target, sizeof target, "/etc/%s", entry->d_name);
-    // As with `ip netns exec`, a file that /etc lacks is worth a message and no more.
-    if (mount(source, target, "none", MS_BIND, NULL) != 0) {
-      fprintf(stderr, "netloom: cannot bind %s to %s: %s\n", source, target, strerror(errno));
-    }
-  }
-  closedir(directory);
+static void ComplainOfEtc(const char* source, const char* target) {
+  fprintf(stderr, "netloom: cannot bind %s to %s: %s\n", source, target, strerror(errno));
 }
 
 int main(int argc, char** argv) {
@@ -122,7 +108,10 @@ int main(int argc, char** argv) {
 
   JoinNamespace(fd);
   ShowOwnSys();
-  if (name != NULL) BindEtc(name);
+  if (name != NULL) {
+    if (strchr(name, '/') != NULL || strlen(name) > NAME_MAX) Usage();
+    BindEtc(name, ComplainOfEtc);
+  }
 
   // As libuv does it: the groups of root are let go where that is allowed.
   if (uid != NULL || gid != NULL) (void)!setgroups(0, NULL);

@@ -2,10 +2,13 @@
 
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/mount.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+
+#include "etc_binding.h"
 
 namespace netloom {
 
@@ -23,6 +26,16 @@ void HomeNetns::Return() const {
   std::fprintf(stderr, "netloom: a thread cannot return to its own network namespace: setns: %s\n",
                std::strerror(errno));
   std::abort();
+}
+
+Status HomeNetns::ShowEtc(const std::string& name) {
+  if (shows_etc_) return Done{};
+  if (::unshare(CLONE_NEWNS) != 0) return SystemError::Last("unshare");
+  // No mount made here may reach the namespace of the process.
+  if (::mount("", "/", "none", MS_SLAVE | MS_REC, nullptr) != 0) return SystemError::Last("mount", "/");
+  BindEtc(name.c_str(), nullptr);
+  shows_etc_ = true;
+  return Done{};
 }
 
 NetnsRef::NetnsRef(int fd) : home_(fd < 0) {

@@ -1,11 +1,13 @@
 // Being inside another network namespace for a moment, on the calling thread.
 //
-// HomeNetns is a thread's own namespace; each pool thread owns one, and the Environment owns that of the JavaScript
-// thread. Its descriptor is opened once, so that a visit costs two setns. NetnsRef is the namespace an operation was
-// asked for; it owns a duplicate, so that closing the original meanwhile cannot send a thread somewhere else.
-// NetnsScope is the visit: a stack object, within one native call. A thread that could not come home would run
+// HomeNetns is a thread's own namespace (and view of /etc); each pool thread owns one, and the Environment owns that of
+// the JavaScript thread. Its descriptor is opened once, so that a visit costs two setns. NetnsRef is the namespace an
+// operation was asked for; it owns a duplicate, so that closing the original meanwhile cannot send a thread somewhere
+// else. NetnsScope is the visit: a stack object, within one native call. A thread that could not come home would run
 // JavaScript, or another operation, in a foreign namespace: the process aborts rather than do that.
 #pragma once
+
+#include <string>
 
 #include "system_error.h"
 #include "unique_fd.h"
@@ -18,9 +20,14 @@ class HomeNetns {
   Status Prepare();
   // Returns the calling thread to it, or aborts. Prepare() has succeeded before.
   void Return() const;
+  // From now on the calling thread, and no other, sees the files of /etc/netns/NAME in place of those of /etc. It is in
+  // a mount namespace of its own then, so it must be one that looks names up and does nothing else. Done at the first
+  // use.
+  Status ShowEtc(const std::string& name);
 
  private:
   UniqueFd fd_;
+  bool shows_etc_ = false;
 };
 
 class NetnsRef {

@@ -207,7 +207,7 @@ Status Configure(const OpenedSocket& socket, int family, int ttl) {
 // What the constructor of PingSocket takes out of its External.
 struct Content {
   OpenedSocket socket;
-  Destination destination;
+  SocketAddress destination;
   Napi::FunctionReference readable;
 };
 
@@ -229,14 +229,14 @@ class OpenPing {
       return false;
     }
     readable_ = Napi::Persistent(info[2].As<Napi::Function>());
-    SetDestination(address, scope);
+    destination_ = SocketAddress(address, 0, scope);
     return true;
   }
 
   Result<OpenedSocket> Run(HomeNetns& home) {
     const NetnsScope scope(home, netns_);
     if (!scope.status()) return scope.status().error();
-    const int family = destination_.address.ss_family;
+    const int family = destination_.storage.ss_family;
     auto socket = OpenSocket(family);
     if (!socket) return socket.error();
     const Status configured = Configure(*socket, family, ttl_);
@@ -250,24 +250,9 @@ class OpenPing {
   }
 
  private:
-  void SetDestination(Bytes address, int scope) {
-    if (address.size == 4) {
-      sockaddr_in v4{};
-      v4.sin_family = AF_INET;
-      std::memcpy(&v4.sin_addr, address.data, 4);
-      std::memcpy(&destination_.address, &v4, destination_.size = sizeof v4);
-    } else {
-      sockaddr_in6 v6{};
-      v6.sin6_family = AF_INET6;
-      v6.sin6_scope_id = static_cast<uint32_t>(scope);
-      std::memcpy(&v6.sin6_addr, address.data, 16);
-      std::memcpy(&destination_.address, &v6, destination_.size = sizeof v6);
-    }
-  }
-
   NetnsRef netns_;
   int ttl_ = 0;
-  Destination destination_;
+  SocketAddress destination_;
   Napi::FunctionReference readable_;
 };
 
@@ -321,11 +306,10 @@ Napi::Value PingSocket::Raw(const Napi::CallbackInfo& info) {
 int PingSocket::Begin(Bytes first) {
   if (connected_) return 0;
   if (raw_) {
-    const Status hearing = HearRepliesTo(fd_.get(), destination_.address.ss_family == AF_INET, first);
+    const Status hearing = HearRepliesTo(fd_.get(), destination_.storage.ss_family == AF_INET, first);
     if (!hearing) return -hearing.error().error;
   }
-  const auto* address = reinterpret_cast<const sockaddr*>(&destination_.address);
-  if (::connect(fd_.get(), address, destination_.size) != 0) return -errno;
+  if (::connect(fd_.get(), destination_.get(), destination_.size) != 0) return -errno;
   connected_ = true;
   return 0;
 }

@@ -7,18 +7,13 @@
 #pragma once
 
 #include <napi.h>
-#include <sys/socket.h>
 
 #include "arguments.h"
 #include "fd_poll.h"
+#include "socket_address.h"
 #include "unique_fd.h"
 
 namespace netloom {
-
-struct Destination {
-  sockaddr_storage address{};
-  socklen_t size = 0;
-};
 
 class PingSocket final : public Napi::ObjectWrap<PingSocket>, private FdObserver {
  public:
@@ -41,7 +36,7 @@ class PingSocket final : public Napi::ObjectWrap<PingSocket>, private FdObserver
   Napi::FunctionReference readable_;
   bool raw_ = false;
   bool connected_ = false;
-  Destination destination_;
+  SocketAddress destination_;
 };
 
 void DefinePingSocket(Napi::Env env, Napi::Object exports);

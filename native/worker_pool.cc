@@ -31,9 +31,9 @@ bool CanRunJavaScript(napi_env env) {
 
 }  // namespace
 
-WorkerPool* WorkerPool::Create(Napi::Env env) {
+WorkerPool* WorkerPool::Create(Napi::Env env, size_t stack_size) {
   uv_loop_t* loop = nullptr;
-  auto* pool = new WorkerPool(env);
+  auto* pool = new WorkerPool(env, stack_size);
   int error = napi_get_uv_event_loop(env, &loop) == napi_ok ? 0 : UV_ENOTSUP;
   if (error == 0) {
     error =
@@ -55,7 +55,7 @@ WorkerPool* WorkerPool::Create(Napi::Env env) {
   return pool;
 }
 
-WorkerPool::WorkerPool(Napi::Env env) : env_(env) {
+WorkerPool::WorkerPool(Napi::Env env, size_t stack_size) : env_(env), stack_size_(stack_size) {
   uv_mutex_init(&mutex_);
   uv_cond_init(&wake_);
   for (Thread& thread : threads_) thread.pool = this;
@@ -103,7 +103,7 @@ int WorkerPool::StartThread() {
 
   uv_thread_options_t options{};
   options.flags = UV_THREAD_HAS_STACK_SIZE;
-  options.stack_size = size_t{512} * 1024;
+  options.stack_size = stack_size_;
   const int error = uv_thread_create_ex(&slot->id, &options, ThreadMain, slot);
   if (error == 0) slot->state = ThreadState::kRunning;
   return any ? 0 : error;

@@ -1,8 +1,8 @@
 // Native threads for system calls that wait, so that the event loop never does.
 //
-// One pool per environment, created and used on its JavaScript thread. Up to four threads are started on demand, take
-// jobs first in first out, and exit after some seconds without work. A finished job returns through one uv_async_t,
-// which keeps the loop alive only while jobs are pending.
+// One pool per environment (and one more for name lookups, where it makes any), created and used on its JavaScript
+// thread. Up to four threads are started on demand, take jobs first in first out, and exit after some seconds without
+// work. A finished job returns through one uv_async_t, which keeps the loop alive only while jobs are pending.
 //
 // Lifetime: the pool owns itself. When the environment ends (exit, or a Worker's terminate() at any moment) its async
 // cleanup hook drops the jobs that wait, lets those that run finish, joins the threads, and deletes the pool once the
@@ -34,7 +34,7 @@ class Job {
 class WorkerPool {
  public:
   // Null, with a JavaScript exception pending, when the system refuses.
-  static WorkerPool* Create(Napi::Env env);
+  static WorkerPool* Create(Napi::Env env, size_t stack_size = size_t{512} * 1024);
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
@@ -53,7 +53,7 @@ class WorkerPool {
   };
   static constexpr size_t kMaxThreads = 4;
 
-  explicit WorkerPool(Napi::Env env);
+  WorkerPool(Napi::Env env, size_t stack_size);
   ~WorkerPool();
 
   static void ThreadMain(void* thread);
@@ -67,6 +67,7 @@ class WorkerPool {
 
   // JavaScript thread only.
   Napi::Env env_;
+  const size_t stack_size_;
   napi_async_context context_ = nullptr;
   napi_async_cleanup_hook_handle hook_ = nullptr;
   uv_async_t async_;

@@ -12,6 +12,8 @@ export interface Handle {
   readonly fd: number;
   /** Idempotent. */
   close(): void;
+  /** Gives the descriptor to the caller, who has to close it; the handle is closed. */
+  release(): number;
 }
 
 /**
@@ -256,6 +258,23 @@ export interface PacketSocketOptions {
   receiveBuffer: number;
 }
 
+/** What of a socket is neither its namespace nor its address. */
+export interface SocketOptions {
+  /** AF_*, SOCK_* and IPPROTO_*. */
+  family: number;
+  type: number;
+  protocol: number;
+  /** 1 SO_REUSEADDR, 2 SO_REUSEPORT, 4 IPV6_V6ONLY on, 8 IPV6_V6ONLY off. */
+  flags: number;
+  /** Of listen(2); -1: it does not listen. */
+  backlog: number;
+  port: number;
+  /** Index of the link that an IPv6 address to bind to is of, or 0. */
+  scope: number;
+  /** Index of the link that the socket sends through (SO_BINDTOIFINDEX), or 0. */
+  device: number;
+}
+
 export interface NativeBinding {
   /** Never waits: the first exchange on the socket opens it, wherever that runs. */
   openNetlink(options: NetlinkOptions): NetlinkSocket;
@@ -272,6 +291,13 @@ export interface NativeBinding {
    * A new namespace with a name, as `ip netns add` makes it: prepares `directory`, then makes and bind-mounts `name`. A
    * plain file of that name, which a program that died has left, is replaced once it has stayed plain for 50 ms; other
    * calls for `directory` wait so long.
+   * Moves the calling thread, for good: it must be a Worker's (else EBUSY), and nothing else may have been called there.
+   */
+  enterNetns(fd: number): void;
+  /**
+   * Names a namespace as `ip netns add` does: prepares `directory`, then makes and bind-mounts `name`. A plain file
+   * of that name, which a program that died has left, is replaced once it has stayed plain for 50 ms; other calls
+   * for `directory` wait so long.
    */
   createNamedNetns(directory: string, name: string): Handle;
   createNamedNetnsAsync(directory: string, name: string): Promise<Handle>;
@@ -291,6 +317,18 @@ export interface NativeBinding {
   readSysctlAsync(netns: number, path: string): Promise<string>;
   writeSysctl(netns: number, path: string, value: string): void;
   writeSysctlAsync(netns: number, path: string, value: string): Promise<void>;
+
+  /** A nonblocking socket; bound unless `address` is empty (else 4 or 16 bytes). */
+  openSocket(netns: number, options: SocketOptions, address: Uint8Array): Handle;
+  openSocketAsync(netns: number, options: SocketOptions, address: Uint8Array): Promise<Handle>;
+
+  /**
+   * getaddrinfo where the calling thread is, with the files of /etc/netns/`name` unless that is ''. It must be the same
+   * in all calls. `errno` is libuv's (EAI_NONAME: -3008).
+   */
+  lookUpAddressesAsync(name: string, hostname: string, family: number, hints: number): Promise<string[]>;
+  /** getnameinfo: the names of a host, 4 or 16 bytes, and of its service. */
+  lookUpServiceAsync(name: string, address: Uint8Array, port: number): Promise<[hostname: string, service: string]>;
 
   /** `readable` is called when there is something to receive. */
   openMonitorAsync(options: MonitorOptions, readable: () => void): Promise<NetlinkMonitor>;

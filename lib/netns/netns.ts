@@ -1,7 +1,7 @@
 /**
  * `Netns`: a handle on a network namespace. It owns a descriptor and, on demand, netlink sockets inside.
  */
-import { fstatSync } from 'node:fs';
+import { fstatSync, statSync } from 'node:fs';
 import { inspect } from 'node:util';
 import { closedError, wrongType } from '../errors.js';
 import type { Handle } from '../native/binding.js';
@@ -128,13 +128,26 @@ const OWN = -1;
 let own: Netns | undefined;
 
 /**
- * The namespace of this process, which no call ever changes. Always the same object; closing it does nothing.
+ * The namespace of this process, which no call ever changes; in a Worker made by `netnsWorker`, the one that it lives in.
+ * Always the same object; closing it does nothing.
  *
  * `ip netns identify`
  */
 export function currentNetns(): Netns {
   own ??= new Netns(native.openNetns('/proc/thread-self/ns/net'), undefined, true);
   return own;
+}
+
+/**
+ * @internal Whether it is the namespace of the process, that is of its main thread and of libuv's threads. In a Worker
+ * `currentNetns` may be another.
+ */
+export const isOfProcess = ({ id }: Netns): boolean => id === statSync('/proc/self/ns/net').ino;
+
+/** A namespace that has to be given. */
+export function givenNetns(netns: unknown): Netns {
+  if (netns === undefined) throw wrongType('netns', 'a Netns (from createNetns or openNetns)', netns);
+  return netnsOf(netns);
 }
 
 /** The namespace that an option names: the process's own where it is undefined. */

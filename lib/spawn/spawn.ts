@@ -14,7 +14,7 @@ import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { invalidValue, nameCall, outOfRange, wrongType } from '../errors.js';
 import { helperPath } from '../native/load.js';
-import { currentNetns, type Netns, netnsOf } from '../netns/netns.js';
+import { givenNetns, isOfProcess, type Netns } from '../netns/netns.js';
 import { lookupFailure } from './lookup.js';
 
 type Stdio = SpawnOptions['stdio'];
@@ -90,14 +90,13 @@ export function spawn(
 const isList = (value: unknown): value is readonly string[] => Array.isArray(value);
 
 function start(netns: Netns, command: string, args: readonly string[], options: NetnsSpawnOptions = {}): ChildProcess {
-  if (netns === undefined) throw wrongType('netns', 'a Netns (from createNetns or openNetns)', netns);
-  const inside = netnsOf(netns);
+  const inside = givenNetns(netns);
   const { fd } = inside;
   if (typeof options !== 'object' || options === null || isList(options)) {
     throw wrongType('options', 'an object', options);
   }
   // Another handle may be on the process's own namespace too. Node refuses what it cannot start anywhere.
-  if (inside.id === currentNetns().id || typeof command !== 'string' || command === '' || command.includes('\0')) {
+  if (isOfProcess(inside) || typeof command !== 'string' || command === '' || command.includes('\0')) {
     return startNode(command, args, options as SpawnOptions);
   }
   const { uid, gid, argv0, shell, ...rest } = options;

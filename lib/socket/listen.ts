@@ -1,0 +1,129 @@
+/** `listen`: a server of the calling thread (node:net, node:http, node:tls, node:http2) that listens inside a namespace. */
+import { closeSync, fstatSync } from 'node:fs';
+import { type AddressInfo, Server } from 'node:net';
+import { invalidValue, wrongType } from '../errors.js';
+import type { Handle } from '../native/binding.js';
+import { givenNetns, type Netns } from '../netns/netns.js';
+import { call, type Effect, type Operation, perform } from '../operation.js';
+import { parseHost, parsePort } from './endpoint.js';
+import { type BindOptions, checkBacklog, flagsOf, openHandle } from './open.js';
+
+export interface ListenOptions extends BindOptions {
+  /** The IP address to listen on. If absent all of them, IPv6 and IPv4, as in Node: `::`, or `0.0.0.0` without IPv6. */
+  readonly host?: string | undefined;
+  /** Connections that may wait to be accepted; 511 if absent, as in Node. The sysctl net.core.somaxconn is the most. */
+  readonly backlog?: number | undefined;
+}
+
+const OPTIONS = { host: true, port: true, backlog: true, reuseAddr: true, reusePort: true, ipv6Only: true } as const;
+
+/**
+ * Lets a server listen inside a namespace: `server.listen` of node:net, and of what is made of it (node:http, node:https,
+ * node:http2, node:tls). The server runs on this thread as any other, so one event loop serves many namespaces, on the
+ * same address and port in each. Gives `server.address()`; closing the server closes the socket.
+ *
+ * `ip netns exec NAME ...`, for the socket alone
+ *
+ *     const server = http.createServer((request, response) => response.end('hello'));
+ *     const { port } = await listen(netns, server, { port: 80 });
+ *
+ * @throws as `openSocket`; ERR_INVALID_ARG_VALUE for a server that listens already.
+ */
+export const listen = call(
+  'listen',
+  OPTIONS,
+  function* (netns: Netns, server: Server, options: ListenOptions = {}): Operation<AddressInfo> {
+    const inside = givenNetns(netns);
+    if (!(server instanceof Server)) throw wrongType('server', 'a server of node:net, node:http ...', server);
+    if (server.listening) throw invalidValue('server', server, 'listens already');
+    const { port = 0, backlog = 511 } = options;
+    const wanted = { port: parsePort(port), backlog: checked(backlog) };
+    const handle = yield* open(inside, wanted, options);
+    try {
+      return yield* perform(adoption(server, handle, wanted.backlog));
+    } finally {
+      handle.close();
+    }
+  },
+);
+
+function checked(backlog: unknown): number {
+  checkBacklog(backlog);
+  return backlog;
+}
+
+function* open(netns: Netns, wanted: { port: number; backlog: number }, options: ListenOptions): Operation<Handle> {
+  const on = (address: string, { ipv6Only }: ListenOptions): Operation<Handle> => {
+    const host = parseHost(address, 'host');
+    const { family } = host;
+    const flags = flagsOf({ ...options, ipv6Only }, family, 'stream');
+    return openHandle(netns, { ...wanted, family, type: 'stream', host, flags });
+  };
+  if (options.host !== undefined) return yield* on(options.host, options);
+  try {
+    return yield* on('::', options);
+  } catch (error) {
+    if (!isWithoutIpv6(error) || options.ipv6Only) throw error;
+    return yield* on('0.0.0.0', {});
+  }
+}
+
+/** As where the kernel was started with ipv6.disable=1. */
+const isWithoutIpv6 = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && (error.code === 'EAFNOSUPPORT' || error.code === 'EADDRNOTAVAIL');
+
+/** The server takes the socket over. Where it fails, nobody has it any more. */
+function adoption(server: Server, handle: Handle, backlog: number): Effect<AddressInfo> {
+  const { fd } = handle;
+  const { ino } = fstatSync(fd);
+  // Throws for a server that has begun to listen meanwhile; the socket is still the handle's then.
+  const start = (): void => {
+    server.listen({ fd, backlog });
+    handle.release();
+  };
+  // Node closes what it has opened and could not use, but not what it could not open.
+  const discard = (): void => {
+    if (isSocket(fd, ino)) closeSync(fd);
+  };
+  return {
+    now() {
+      start();
+      if (server.listening) return addressOf(server);
+      discard();
+      throw invalidValue('server', server, "cannot listen; its 'error' event, in the next turn, says why");
+    },
+    later(waiting) {
+      const settled = (): void => void server.off('listening', listening).off('error', failed);
+      const listening = (): void => {
+        settled();
+        waiting.done(addressOf(server));
+      };
+      const failed = (error: Error): void => {
+        settled();
+        discard();
+        waiting.failed(error);
+      };
+      server.on('listening', listening).on('error', failed);
+      try {
+        start();
+      } catch (error) {
+        settled();
+        throw error;
+      }
+    },
+    // biome-ignore lint/correctness/useYield: an undo is an operation, also where it has nothing to wait for
+    *undo() {
+      server.close();
+    },
+  };
+}
+
+function isSocket(fd: number, ino: number): boolean {
+  try {
+    return fstatSync(fd).ino === ino;
+  } catch {
+    return false;
+  }
+}
+
+const addressOf = (server: Server): AddressInfo => server.address() as AddressInfo;
