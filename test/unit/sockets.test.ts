@@ -72,8 +72,8 @@ class Kernel {
         this.closed++;
       },
       exchange: take,
-      exchangeAsync: async (...args) => {
-        const size = take(...args);
+      exchangeAsync: async (send, length, receive) => {
+        const size = take(send, length, receive);
         if (this.#held) await new Promise<void>((resolve) => this.#waiting.push(resolve));
         else await new Promise((resolve) => setImmediate(resolve));
         return size;

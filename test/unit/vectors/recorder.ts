@@ -21,7 +21,7 @@ const INDICES: Readonly<Record<string, number>> = { d0: 3, d1: 5, d2: 7, br1: 8,
 export function recorder(path = '/dev/null'): Recorder {
   const sent: Uint8Array[] = [];
   const fd = openSync(path, 'r');
-  const netns = new Netns({ fd, close: () => undefined }, path);
+  const netns = new Netns({ fd, close: () => undefined, release: () => fd }, path);
   const answer = (request: Request<unknown>): Reply => {
     const out = new ByteWriter();
     writeMessage(out, request, 0);
