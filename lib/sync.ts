@@ -101,6 +101,8 @@ export const bindDgram = netloom.bindDgram.sync;
 
 /** Synchronous {@link netloom.addRoute}. */
 export const addRoute = netloom.addRoute.sync;
+/** Synchronous {@link netloom.prependRoute}. */
+export const prependRoute = netloom.prependRoute.sync;
 /** Synchronous {@link netloom.replaceRoute}. */
 export const replaceRoute = netloom.replaceRoute.sync;
 /** Synchronous {@link netloom.deleteRoute}. */

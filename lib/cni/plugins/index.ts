@@ -1,9 +1,11 @@
 /** Every plugin that netloom-cni is, by the name that it is called by. */
 import { ipamPlugins } from '../ipam/ipam.js';
 import type { Plugin } from '../protocol/plugin.js';
+import { bridge } from './bridge/bridge.js';
 import { loopback } from './loopback.js';
 
 export const plugins: Readonly<Record<string, Plugin>> = {
   ...ipamPlugins,
   loopback,
+  bridge,
 };

@@ -1,4 +1,4 @@
-/** Changing routes: `addRoute`, `replaceRoute`, `deleteRoute`. */
+/** Changing routes: `addRoute`, `prependRoute`, `replaceRoute`, `deleteRoute`. */
 import { wrongType } from '../../errors.js';
 import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE } from '../../netlink/message.js';
 import { send } from '../../netlink/request.js';
@@ -82,6 +82,21 @@ export const replaceRoute = call(
   { netns: true },
   (route: RouteSpec, options: NetnsOptions = {}): Operation<void> =>
     change(RTM.NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, route, options),
+);
+
+/**
+ * Adds a route in front of those to the same destination with the same metric: where there are several, as of a host
+ * with two ways out, the last one added counts. IPv6 makes one route with several paths of them.
+ *
+ * `ip route prepend 10.1.0.0/16 via 10.0.0.1`
+ *
+ * @throws NetlinkError EEXIST if there is exactly this route; ENETUNREACH if no link reaches the gateway; ENODEV if
+ *   there is no such link.
+ */
+export const prependRoute = call(
+  'prependRoute',
+  { netns: true },
+  (route: RouteSpec, options: NetnsOptions = {}): Operation<void> => change(RTM.NEWROUTE, NLM_F_CREATE, route, options),
 );
 
 /**
