@@ -16,21 +16,21 @@ import { type IpConfig, isV4, type Result, type ResultRoute } from '../protocol/
 /** How long duplicate address detection may take; longer, and the container starts without. */
 const SETTLE_TIMEOUT = 10_000;
 
-/** Brings the link up with the addresses of a result, and adds its routes. */
-export function configureLink(netns: Netns, link: Link, { ips, routes }: Result): void {
+/** Brings the link up with the addresses of a result. */
+export function addAddresses(netns: Netns, link: Link, ips: readonly IpConfig[]): void {
   if (ips.some(({ address }) => !isV4(address))) enableIpv6(netns, link.name);
   // Addresses come first: with arp_notify, the kernel tells the others of them when the link comes up.
   for (const { address } of ips) addAddress(link, addressSpec(address));
   setLink(link, { up: true });
-  const gateways = { v4: gatewayOf(ips, true), v6: gatewayOf(ips, false) };
-  if (gateways.v6 !== undefined) settleAddresses(netns, link);
-  for (const route of routes) {
-    const via = route.gw ?? (isV4(route.dst) ? gateways.v4 : gateways.v6);
-    prependRoute(routeSpec(link, route, via));
-  }
+  if (gatewayOf(ips, false) !== undefined) settleAddresses(netns, link);
 }
 
-/** The first gateway of a family, which routes take that say none. */
+/** Adds the routes of a result. Those that say no gateway take that of their family. */
+export function addRoutes(link: Link, { ips, routes }: Result): void {
+  for (const route of routes) prependRoute(routeSpec(link, route, route.gw ?? gatewayOf(ips, isV4(route.dst))));
+}
+
+/** The first gateway of a family. */
 const gatewayOf = (ips: readonly IpConfig[], v4: boolean): string | undefined =>
   ips.find(({ gateway }) => gateway !== undefined && isV4(gateway) === v4)?.gateway;
 

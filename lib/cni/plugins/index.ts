@@ -3,9 +3,11 @@ import { ipamPlugins } from '../ipam/ipam.js';
 import type { Plugin } from '../protocol/plugin.js';
 import { bridge } from './bridge/bridge.js';
 import { loopback } from './loopback.js';
+import { ptp } from './ptp.js';
 
 export const plugins: Readonly<Record<string, Plugin>> = {
   ...ipamPlugins,
   loopback,
   bridge,
+  ptp,
 };

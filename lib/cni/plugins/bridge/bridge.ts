@@ -1,6 +1,6 @@
 /** bridge: a container's link is the one end of a pair, whose other end is a port of a bridge of the host. */
 import { createVeth, currentNetns, getLink, type Link, type Netns, setLink } from '../../../sync.js';
-import { configureLink, setSysctlIfThere } from '../../container/configure.js';
+import { addAddresses, addRoutes, setSysctlIfThere } from '../../container/configure.js';
 import {
   containerInterface,
   expectAddresses,
@@ -109,7 +109,8 @@ function configure(netns: Netns, container: Link, result: Result, { enableDad }:
   if (enableDad) setSysctlIfThere(`${parameters}/enhanced_dad`, 1, netns);
   setSysctlIfThere(`${parameters}/accept_dad`, enableDad ? 1 : 0, netns);
   setSysctlIfThere(`net/ipv4/conf/${container.name}/arp_notify`, 1, netns);
-  configureLink(netns, container, result);
+  addAddresses(netns, container, result.ips);
+  addRoutes(container, result);
 }
 
 const told = ({ name, mac, mtu }: Link, sandbox?: string): Interface => ({ name, mac, mtu, sandbox });

@@ -1,0 +1,145 @@
+/**
+ * ptp: a container's link is a cable to the host, which routes between its containers. All a container reaches it
+ * reaches by the host: the route to its own subnet goes by the gateway, and to the gateway leads one of its own.
+ */
+import { formatIp, parsePrefix } from '../../addressing/ip.js';
+import {
+  addAddress,
+  addRoute,
+  createVeth,
+  currentNetns,
+  deleteRoute,
+  getLink,
+  type Link,
+  NetlinkError,
+  type Netns,
+} from '../../sync.js';
+import { addAddresses, addRoutes, setSysctlIfThere } from '../container/configure.js';
+import { containerInterface, expectAddresses, expectLink, expectRoutes, prevResultOf } from '../container/expected.js';
+import { enableForwarding } from '../container/forwarding.js';
+import { findContainer, openContainer } from '../container/netns.js';
+import { hostVethName, removeVeth } from '../container/veth.js';
+import { masked } from '../ipam/host-local/ranges.js';
+import { allocateAddresses, ipamOf } from '../ipam/ipam.js';
+import { CniError } from '../protocol/error.js';
+import type { Invocation, Plugin } from '../protocol/plugin.js';
+import { type Interface, type IpConfig, isV4, type Result, saysDns } from '../protocol/result.js';
+import { withRollback } from '../rollback.js';
+
+/** Place of the container's link in the result. */
+const CONTAINER = 1;
+
+interface PtpConfig {
+  readonly ipMasq: boolean;
+  readonly mtu: number | undefined;
+}
+
+export const ptp: Plugin = {
+  add(call) {
+    const options = readPtp(call);
+    const ipam = ipamOf(call);
+    if (ipam === undefined) throw new CniError('config', 'ipam.type is missing: ptp is of no use without addresses');
+    const netns = openContainer(call);
+    return withRollback((undo) => {
+      const given = allocateAddresses(ipam, call, undo);
+      const result = { ...given, ips: given.ips.map((ip) => ({ ...ip, interface: CONTAINER })) };
+      const pairs = result.ips.map(withGateway);
+      enableForwarding(result.ips);
+      undo(() => removeVeth(call, netns));
+      const [container, host] = makeVeth(call, options, netns);
+      configureContainer(netns, container, result, pairs);
+      configureHost(host, pairs);
+      const { dns } = call.config;
+      return {
+        ...result,
+        interfaces: [told(getLink(host)), told(getLink(container), call.netns)],
+        dns: saysDns(dns) ? dns : result.dns,
+      };
+    });
+  },
+
+  del(call) {
+    readPtp(call);
+    removeVeth(call, findContainer(call));
+    ipamOf(call)?.del(call);
+  },
+
+  check(call) {
+    readPtp(call);
+    const netns = openContainer(call);
+    ipamOf(call)?.check(call);
+    const result = prevResultOf(call);
+    const container = expectLink(containerInterface(call), 'veth', netns);
+    expectAddresses(container, result);
+    expectRoutes(netns, result);
+  },
+
+  gc: (call) => ipamOf(call)?.gc?.(call),
+
+  status(call) {
+    readPtp(call);
+    ipamOf(call)?.status?.(call);
+  },
+};
+
+function readPtp({ config: { fields } }: Invocation): PtpConfig {
+  return {
+    ipMasq: fields.flag('ipMasq') ?? false,
+    mtu: fields.integer('mtu', 0, 65535) || undefined,
+  };
+}
+
+type Pair = Required<Pick<IpConfig, 'address'>> & { readonly gateway: string };
+
+function withGateway({ address, gateway }: IpConfig): Pair {
+  if (gateway === undefined)
+    throw new CniError('config', `IPAM gave no gateway for ${address}; ptp reaches everything by one`);
+  return { address, gateway };
+}
+
+const told = ({ name, mac, mtu }: Link, sandbox?: string): Interface => ({ name, mac, mtu, sandbox });
+
+function makeVeth(call: Invocation, { mtu }: PtpConfig, netns: Netns): [Link, Link] {
+  const name = hostVethName(call);
+  const [container, host] = createVeth({
+    name: call.ifname,
+    netns,
+    mtu,
+    peer: { name, netns: currentNetns(), mtu, up: true },
+  });
+  // Routes of this link are the plugin's.
+  setSysctlIfThere(`net/ipv6/conf/${name}/accept_ra`, 0);
+  return [container, host];
+}
+
+function configureContainer(netns: Netns, container: Link, result: Result, pairs: readonly Pair[]): void {
+  addAddresses(netns, container, result.ips);
+  for (const { address, gateway } of pairs) {
+    const { bytes, length } = parsePrefix(address);
+    const source = formatIp(bytes);
+    const subnet = `${formatIp(masked(bytes, length))}/${length}`;
+    deleteRoute({ to: subnet, link: container }, { ifExists: true });
+    unlessThere(() =>
+      addRoute({ to: gateway, link: container, source, ...(isV4(gateway) && { scope: 'link' as const }) }),
+    );
+    if (length < bytes.length * 8) addRoute({ to: subnet, via: gateway, link: container, source });
+  }
+  addRoutes(container, result);
+}
+
+function configureHost(host: Link, pairs: readonly Pair[]): void {
+  for (const { address, gateway } of pairs) {
+    const to = formatIp(parsePrefix(address).bytes);
+    unlessThere(() => addAddress(host, gateway));
+    unlessThere(() => addRoute({ to, link: host, ...(isV4(to) && { scope: 'host' as const }) }));
+  }
+}
+
+// Two addresses of one subnet have one gateway.
+function unlessThere(add: () => void): void {
+  try {
+    add();
+  } catch (error) {
+    if (!(error instanceof NetlinkError) || error.code !== 'EEXIST') throw error;
+  }
+}
