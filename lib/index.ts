@@ -7,6 +7,8 @@
  */
 export { announceAddresses } from './announce/announce.js';
 export { DumpInterruptedError, NetlinkError } from './errors.js';
+export { addMasquerade, deleteMasquerade, listMasquerades } from './netfilter/nat/masquerade.js';
+export { addPortMapping, deletePortMappings, listPortMappings } from './netfilter/nat/port-mapping.js';
 export { createNetns, deleteNetns, listNetns, openNetns } from './netns/calls.js';
 export { currentNetns, Netns } from './netns/netns.js';
 export { BatchReader } from './packet/batch-reader.js';

@@ -165,6 +165,18 @@ export const limitBandwidth = netloom.limitBandwidth.sync;
 export const getBandwidthLimit = netloom.getBandwidthLimit.sync;
 /** Synchronous {@link netloom.removeBandwidthLimit}. */
 export const removeBandwidthLimit = netloom.removeBandwidthLimit.sync;
+/** Synchronous {@link netloom.addMasquerade}. */
+export const addMasquerade = netloom.addMasquerade.sync;
+/** Synchronous {@link netloom.deleteMasquerade}. */
+export const deleteMasquerade = netloom.deleteMasquerade.sync;
+/** Synchronous {@link netloom.listMasquerades}. */
+export const listMasquerades = netloom.listMasquerades.sync;
+/** Synchronous {@link netloom.addPortMapping}. */
+export const addPortMapping = netloom.addPortMapping.sync;
+/** Synchronous {@link netloom.deletePortMappings}. */
+export const deletePortMappings = netloom.deletePortMappings.sync;
+/** Synchronous {@link netloom.listPortMappings}. */
+export const listPortMappings = netloom.listPortMappings.sync;
 
 /** Synchronous {@link netloom.getSysctl}. */
 export const getSysctl = netloom.getSysctl.sync;

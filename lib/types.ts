@@ -1,6 +1,8 @@
 /** The public types, which `netloom` and `netloom/sync` share. */
 
 export type { AnnounceAddressesOptions } from './announce/announce.js';
+export type { MappedPort, PortMapping, PortMappingSpec, PortProtocol } from './netfilter/nat/mapping.js';
+export type { ListByOwnerOptions, Masquerade, MasqueradeSpec, OwnerSelection } from './netfilter/nat/masquerade.js';
 export type { UnknownAttribute } from './netlink/attributes.js';
 export type { DeleteNetnsOptions, NetnsEntry, NetnsSource } from './netns/calls.js';
 export type { NetnsOptions } from './netns/netns.js';

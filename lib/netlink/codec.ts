@@ -101,16 +101,19 @@ export const be32 = integer(
   (view, at, value) => view.setUint32(at, value),
 );
 
-export const u64: Codec<bigint> = {
+const integer64 = (littleEndian: boolean): Codec<bigint> => ({
   minimum: 8,
   encode(out, value, field) {
     if (typeof value !== 'bigint') throw wrongType(field, 'a bigint', value);
     if (value < 0n || value > 0xffffffffffffffffn) throw outOfRange(field, value, '0 to 2^64-1');
     const at = out.reserve(8);
-    out.view.setBigUint64(at, value, LITTLE_ENDIAN);
+    out.view.setBigUint64(at, value, littleEndian);
   },
-  decode: (input, start) => input.view.getBigUint64(start, LITTLE_ENDIAN),
-};
+  decode: (input, start) => input.view.getBigUint64(start, littleEndian),
+});
+export const u64 = integer64(LITTLE_ENDIAN);
+/** Network byte order: the counters of netfilter. */
+export const be64 = integer64(false);
 
 /** A codec with narrower limits than its width. */
 export function within(codec: Codec<number>, least: number, most: number): Codec<number> {
@@ -241,7 +244,17 @@ export const ipv6 = ipOf(16);
 
 /** An attribute that may stand several times. */
 export function repeated<T>(codec: Codec<T>): Codec<T[]> {
-  return { ...(codec as Codec<T[]>), repeated: true };
+  const { minimum, nested, path, missing } = codec;
+  return {
+    minimum,
+    repeated: true,
+    // Not spread: the codec may be a table, which is a class.
+    encode: (out, value, field) => (codec as Codec<unknown>).encode(out, value, field),
+    decode: (input, start, end) => (codec as Codec<unknown>).decode(input, start, end) as T[],
+    ...(nested && { nested }),
+    ...(path && { path: path.bind(codec) }),
+    ...(missing && { missing: missing.bind(codec) }),
+  };
 }
 
 /** Several values of one fixed width, one behind the other. */

@@ -25,7 +25,11 @@ export const exchange = (
  * As {@link exchange}, but the kernel does all of it or nothing: `requests` are a transaction of the protocol's own, its
  * begin and its end included, and go out in one piece.
  */
-export const transaction = (netns: Netns, requests: readonly Request<unknown>[]): Effect<Reply[]> => {
+export const transaction = (
+  netns: Netns,
+  requests: readonly Request<unknown>[],
+  undo?: Effect<Reply[]>['undo'],
+): Effect<Reply[]> => {
   const sockets = () => socketsFor(netns, requests[0]);
   let share: Share | undefined;
   return {
@@ -34,6 +38,7 @@ export const transaction = (netns: Netns, requests: readonly Request<unknown>[])
       share = sockets().enqueue(requests, waiting, true);
     },
     withdraw: () => share !== undefined && sockets().withdraw(share),
+    ...(undo && { undo }),
   };
 };
 

@@ -1,0 +1,193 @@
+/**
+ * What owners have in the table: elements of its maps. Many processes change them at a time. Each change is one
+ * transaction; one that follows from what was read is bound to the generation that was read, and begins again where
+ * the ruleset is of another by then.
+ */
+import { NetlinkError } from '../../errors.js';
+import type { Reply } from '../../netlink/batch.js';
+import type { Request } from '../../netlink/message.js';
+import { exchange } from '../../netlink/request.js';
+import type { Netns } from '../../netns/netns.js';
+import { type Operation, perform } from '../../operation.js';
+import { ERESTART, transact } from '../nfnetlink.js';
+import {
+  addElements,
+  type ChainSpec,
+  deleteChain,
+  deleteElements,
+  deleteMap,
+  deleteTable,
+  type Element,
+  getGeneration,
+  listElements,
+  newChain,
+  newMap,
+  newTable,
+  setRules,
+} from '../nftables/requests.js';
+import { SECTIONS, type Section, TABLE } from './sections.js';
+import { inTurn } from './turn.js';
+
+/** An element of a map: what it leads to is `data`, or the chain that is jumped to. */
+export interface Entry {
+  readonly map: string;
+  readonly key: Uint8Array;
+  readonly owner: string;
+  readonly data?: Uint8Array;
+  readonly chain?: string;
+}
+
+interface Seen {
+  readonly generation: number;
+  readonly entries: Entry[];
+}
+
+/** How often a change is begun again. Each time, somebody else has changed something, and is done. */
+const ATTEMPTS = 1000;
+
+const mapsOf = ({ maps }: Section): string[] => maps.map(({ name }) => name);
+const ALL_MAPS = SECTIONS.flatMap(mapsOf);
+
+/** The entries of maps; of those that are not there, none. */
+export function* readEntries(netns: Netns, maps: readonly string[] = ALL_MAPS): Operation<Seen> {
+  const requests = [getGeneration, ...maps.map((map) => listElements(TABLE, map))];
+  for (let attempt = 1; ; attempt++) {
+    const [generation, ...lists] = yield* perform(exchange(netns, requests));
+    if (generation?.error) throw generation.error;
+    if (lists.some(({ interrupted }) => interrupted) && attempt < ATTEMPTS) continue;
+    return {
+      generation: generation?.values[0] as number,
+      entries: lists.flatMap((list, i) => entriesOf(maps[i] as string, list as Reply<Element[]>)),
+    };
+  }
+}
+
+function entriesOf(map: string, { values, error }: Reply<Element[]>): Entry[] {
+  if (error) {
+    if (isNotThere(error)) return [];
+    throw error;
+  }
+  return values.flat().map(({ key, data, comment }) => {
+    const chain = data?.verdict?.chain;
+    return {
+      map,
+      key: key?.value ?? NO_BYTES,
+      owner: comment ?? '',
+      ...(data?.value && { data: data.value }),
+      ...(chain !== undefined && { chain }),
+    };
+  });
+}
+const NO_BYTES = new Uint8Array();
+
+const codeOf = (error: unknown): string | undefined => (error instanceof NetlinkError ? error.code : undefined);
+const isNotThere = (error: unknown): boolean => codeOf(error) === 'ENOENT';
+const isRestart = (error: unknown): boolean => error instanceof NetlinkError && error.errno === ERESTART;
+
+const elementOf = ({ key, data, chain, owner }: Entry): Element => ({
+  key: { value: key },
+  data: chain === undefined ? { value: data } : { verdict: { code: 'jump', chain } },
+  comment: owner,
+});
+
+/** The requests about entries, map by map. */
+const byMap = (
+  entries: readonly Entry[],
+  requests: (table: string, map: string, elements: Element[]) => Request[],
+): Request[] =>
+  [...new Set(entries.map(({ map }) => map))].flatMap((map) =>
+    requests(TABLE, map, entries.filter((entry) => entry.map === map).map(elementOf)),
+  );
+
+/** The section, made where it is not there, with chains that entries jump to. */
+const establish = ({ maps, chains }: Section, more: readonly ChainSpec[]): Request[] => [
+  newTable(TABLE),
+  ...maps.map((map, i) => newMap(TABLE, map, i + 1)),
+  ...[...chains, ...more].map((chain) => newChain(TABLE, chain)),
+  ...[...chains, ...more].flatMap((chain) => setRules(TABLE, chain)),
+];
+
+/** What becomes of an entry that is there, where one with its key is added: it is replaced, or the call fails. */
+export type Conflict = (there: Entry, wanted: Entry) => void;
+
+/** Adds entries to a section, with the chains that they jump to. */
+export function* addEntries(
+  netns: Netns,
+  section: Section,
+  chains: readonly ChainSpec[],
+  entries: readonly Entry[],
+  conflict: Conflict,
+): Operation<void> {
+  const base = establish(section, chains);
+  const keys = new Set(entries.map(idOf));
+  const undo = () => removeEntries(netns, (entry) => entry.owner === entries[0]?.owner && keys.has(idOf(entry)));
+  try {
+    // As a rule none of them is there, and nothing has to be read.
+    yield* transact(netns, [...base, ...byMap(entries, addElements)], { undo });
+    return;
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+  }
+  yield* change(netns, mapsOf(section), ({ entries: there }) => {
+    const present = new Map(there.map((entry) => [idOf(entry), entry]));
+    const replaced: Entry[] = [];
+    const added = entries.filter((wanted) => {
+      const entry = present.get(idOf(wanted));
+      if (entry === undefined) return true;
+      if (isSame(entry, wanted)) return false;
+      conflict(entry, wanted);
+      replaced.push(entry);
+      return true;
+    });
+    const rest = [...there.filter((entry) => !replaced.includes(entry)), ...added];
+    return [...base, ...byMap(replaced, deleteElements), ...byMap(added, addElements), ...leave(replaced, rest)];
+  });
+}
+
+const idOf = ({ map, key }: Entry): string => `${map} ${key.join('.')}`;
+const isSame = (a: Entry, b: Entry): boolean =>
+  a.owner === b.owner && a.chain === b.chain && String(a.data) === String(b.data);
+
+/** Removes the entries that are `mine`, and what nothing needs then, at last the table. */
+export function removeEntries(netns: Netns, mine: (entry: Entry) => boolean): Operation<void> {
+  return change(netns, ALL_MAPS, ({ entries }) => {
+    const gone = entries.filter(mine);
+    const rest = entries.filter((entry) => !mine(entry));
+    if (gone.length === 0) return [];
+    if (rest.length === 0) return [deleteTable(TABLE)];
+    const unused = SECTIONS.filter((section) => uses(section, gone) && !uses(section, rest));
+    return [...byMap(gone, deleteElements), ...leave(gone, rest), ...unused.flatMap(dissolve)];
+  });
+}
+
+const uses = (section: Section, entries: readonly Entry[]): boolean =>
+  entries.some(({ map }) => mapsOf(section).includes(map));
+
+const dissolve = ({ maps, chains }: Section): Request[] => [
+  ...chains.map(({ name }) => deleteChain(TABLE, name)),
+  ...maps.map(({ name }) => deleteMap(TABLE, name)),
+];
+
+/** Removes the chains that only `gone` jumped to. */
+function leave(gone: readonly Entry[], rest: readonly Entry[]): Request[] {
+  const needed = new Set(rest.map(({ chain }) => chain));
+  const unused = new Set(gone.map(({ chain }) => chain).filter((chain) => !needed.has(chain)));
+  return [...unused].flatMap((chain) => (chain === undefined ? [] : [deleteChain(TABLE, chain)]));
+}
+
+/** Makes the changes that follow from what is there. */
+function change(netns: Netns, maps: readonly string[], plan: (seen: Seen) => Request[]): Operation<void> {
+  return inTurn(netns, function* () {
+    for (let attempt = 1; ; attempt++) {
+      const seen = yield* readEntries(netns, maps);
+      const changes = plan(seen);
+      if (changes.length === 0) return;
+      try {
+        yield* transact(netns, changes, { generation: seen.generation });
+        return;
+      } catch (error) {
+        if (!isRestart(error) || attempt === ATTEMPTS) throw error;
+      }
+    }
+  });
+}
