@@ -15,6 +15,7 @@ try {
   // Not installed, or of another Node: compiled anew.
 }
 const script = new Script(readFileSync(filename, 'latin1'), { filename, cachedData });
+/** @type {{ main?: (called: string, args: string[], files: object) => void }} */
 const exported = {};
 script.runInThisContext()(require, exported, directory);
-exported.main(process.argv[1], process.argv.slice(2), { directory, script });
+exported.main?.(process.argv[1], process.argv.slice(2), { directory, script });
