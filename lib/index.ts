@@ -52,15 +52,7 @@ export {
   replaceFdbEntry,
 } from './rtnetlink/neighbor/fdb-calls.js';
 export { getNetnsId, listNetnsIds, setNetnsId } from './rtnetlink/netns-id/calls.js';
-export {
-  addRoute,
-  addRoute,
-  deleteRoute,
-  deleteRoute,
-  prependRoute,
-  replaceRoute,
-  replaceRoute,
-} from './rtnetlink/route/calls.js';
+export { addRoute, deleteRoute, prependRoute, replaceRoute } from './rtnetlink/route/calls.js';
 export { getRoute, listRoutes } from './rtnetlink/route/find.js';
 export { addRule, deleteRule, listRules } from './rtnetlink/rule/calls.js';
 export { getBandwidthLimit, limitBandwidth, removeBandwidthLimit } from './rtnetlink/tc/bandwidth/calls.js';

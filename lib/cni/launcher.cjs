@@ -18,4 +18,4 @@ const script = new Script(readFileSync(filename, 'latin1'), { filename, cachedDa
 /** @type {{ main?: (called: string, args: string[], files: object) => void }} */
 const exported = {};
 script.runInThisContext()(require, exported, directory);
-exported.main?.(process.argv[1], process.argv.slice(2), { directory, script });
+exported.main?.(process.argv[1] ?? '', process.argv.slice(2), { directory, script });
