@@ -288,16 +288,13 @@ export interface NativeBinding {
   /** Duplicates `fd` after the same check; the original stays the caller's. */
   duplicateNetns(fd: number): Handle;
   /**
-   * A new namespace with a name, as `ip netns add` makes it: prepares `directory`, then makes and bind-mounts `name`. A
-   * plain file of that name, which a program that died has left, is replaced once it has stayed plain for 50 ms; other
-   * calls for `directory` wait so long.
    * Moves the calling thread, for good: it must be a Worker's (else EBUSY), and nothing else may have been called there.
    */
   enterNetns(fd: number): void;
   /**
-   * Names a namespace as `ip netns add` does: prepares `directory`, then makes and bind-mounts `name`. A plain file
-   * of that name, which a program that died has left, is replaced once it has stayed plain for 50 ms; other calls
-   * for `directory` wait so long.
+   * A new namespace with a name, as `ip netns add` makes it: prepares `directory`, then makes and bind-mounts `name`. A
+   * plain file of that name, which a program that died has left, is replaced once it has stayed plain for 50 ms; other
+   * calls for `directory` wait so long.
    */
   createNamedNetns(directory: string, name: string): Handle;
   createNamedNetnsAsync(directory: string, name: string): Promise<Handle>;
