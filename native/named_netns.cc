@@ -167,8 +167,8 @@ class UnbindNetns : private NamedNetns {
 
   Status Run(HomeNetns&) {
     if (!IsPlainName(name_)) return SystemError{"unlink", EINVAL, Path()};
-    // Shared: each umount waits for an RCU grace period, and those of several threads overlap. Of two that take the same
-    // name away, the later one finds nothing.
+    // Shared: each umount waits for an RCU grace period, and those of several threads overlap. Of two that take the
+    // same name away, the later one finds nothing.
     auto directory = LockDirectory(directory_, LOCK_SH);
     if (!directory) {
       if (directory.error().error == ENOENT) return SystemError{"unlink", ENOENT, Path()};

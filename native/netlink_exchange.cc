@@ -10,8 +10,8 @@ namespace netloom {
 
 namespace {
 
-// A dump's datagrams are up to 32 KiB, but one message with hundreds of virtual functions can exceed 64 KiB: each of its
-// attributes may hold that much, and few are long. What is longer than this is an error, EMSGSIZE.
+// A dump's datagrams are up to 32 KiB, but one message with hundreds of virtual functions can exceed 64 KiB: each of
+// its attributes may hold that much, and few are long. What is longer than this is an error, EMSGSIZE.
 constexpr size_t kMinRoom = size_t{256} * 1024;
 constexpr size_t kMaxSend = size_t{128} * 1024;
 // What one request's answers may take of a receive buffer. The kernel charges whole allocations: about 1 KiB for an

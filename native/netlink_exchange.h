@@ -72,7 +72,6 @@ class NetlinkExchange {
   bool small_acks_ = false;  // all that answers the chunk is acks, with room for each in kAckRoom
   std::bitset<kMaxBurst> ended_;
   std::bitset<kMaxBurst> unacked_;  // of the chunk: those that end with their answer
-
 };
 
 }  // namespace netloom

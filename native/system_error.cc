@@ -1,5 +1,6 @@
 #include "system_error.h"
 
+#include <sys/resource.h>
 #include <uv.h>
 
 namespace netloom {
@@ -10,6 +11,16 @@ napi_value Text(napi_env env, const std::string& text) {
   napi_value value = nullptr;
   napi_create_string_utf8(env, text.data(), text.size(), &value);
   return value;
+}
+
+// What an error of too many descriptors leaves out: how many are too many, and what helps.
+std::string DescriptorLimit() {
+  struct rlimit limit {};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  return "; the process may have " + std::to_string(limit.rlim_cur) +
+         " descriptors open (RLIMIT_NOFILE): close what is not needed, or raise the limit (`ulimit -n`, LimitNOFILE= "
+         "of "
+         "a systemd unit)";
 }
 
 }  // namespace
@@ -24,6 +35,7 @@ napi_value SystemError::ToJs(napi_env env) const {
 
   std::string message = std::string(name) + ": " + description + ", " + syscall;
   if (!path.empty()) message += " '" + path + "'";
+  if (error == EMFILE) message += DescriptorLimit();
 
   napi_value js_code = Text(env, name);
   napi_value js_message = Text(env, message);

@@ -227,16 +227,26 @@ describeKernel('namespaces that cannot be', () => {
        const netns = await createNetns();
        const held = [];
        try { for (;;) held.push(openSync('/dev/null')); } catch {}
-       const codes = [await listLinks({ netns }).catch(({ code }) => code)];
+       const refused = [await listLinks({ netns }).catch(({ message }) => message)];
+       const codes = [];
        for (let free = 1; free <= 3; free++) {
          closeSync(held.pop());
          codes.push(await createNetns('late').then((made) => made.name, ({ code }) => code));
        }
        while (held.length > 0) closeSync(held.pop());
        const links = (await listLinks({ netns })).map(({ name }) => name);
-       console.log(JSON.stringify({ codes: [...new Set(codes)], links, named: await listNetns() }));`,
+       console.log(JSON.stringify({ refused, codes: [...new Set(codes)], links, named: await listNetns() }));`,
       { wrap: ['sh', '-c', 'ulimit -n 256 && exec "$@"', 'sh'] },
     );
-    expect(told).toEqual({ codes: ['EMFILE'], links: ['lo'], named: [] });
+    expect(told).toEqual({
+      refused: [
+        expect.stringMatching(
+          /^listLinks: EMFILE: too many open files, \w+; the process may have 256 descriptors open \(RLIMIT_NOFILE\): close/,
+        ),
+      ],
+      codes: ['EMFILE'],
+      links: ['lo'],
+      named: [],
+    });
   });
 });
