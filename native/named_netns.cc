@@ -70,14 +70,20 @@ Status ShareDirectory(const std::string& path) {
 // What stands at a name, itself: a link is not followed.
 enum class Entry { kNothing, kNamespace, kPlainFile, kOther };
 
-Entry Look(int directory, const std::string& name) {
-  const UniqueFd fd(::openat(directory, name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
-  if (!fd) return errno == ENOENT ? Entry::kNothing : Entry::kOther;
-  if (IsNamespaceFile(fd.get())) return Entry::kNamespace;
-  // Not fstat: glibc 2.33 gave it a new symbol version, which older systems lack.
+struct Looked {
+  Entry entry;
+  uint64_t id;  // of the namespace
+};
+
+// Without opening it, which a process that is out of descriptors could not: then names could not be taken away either.
+Looked Look(int directory, const std::string& name) {
   struct statx status;
-  const bool known = ::statx(fd.get(), "", AT_EMPTY_PATH, STATX_TYPE, &status) == 0;
-  return known && S_ISREG(status.stx_mode) ? Entry::kPlainFile : Entry::kOther;
+  if (::statx(directory, name.c_str(), AT_SYMLINK_NOFOLLOW, STATX_TYPE | STATX_INO, &status) != 0) {
+    return {errno == ENOENT ? Entry::kNothing : Entry::kOther, 0};
+  }
+  if (!S_ISREG(status.stx_mode)) return {Entry::kOther, 0};
+  if (!IsNamespaceFile((PathOfFd(directory) + '/' + name).c_str())) return {Entry::kPlainFile, 0};
+  return {Entry::kNamespace, status.stx_ino};
 }
 
 // True for a plain file that was left over: by a program that died, or by a reboot with the directory on disk. Not for
@@ -87,7 +93,7 @@ bool IsLeftOver(int directory, const std::string& name, const std::string& path)
   constexpr int kLooks = 10;
   constexpr timespec kPause{0, 5'000'000};
   for (int look = 0; look < kLooks; ++look) {
-    if (Look(directory, name) != Entry::kPlainFile) return false;
+    if (Look(directory, name).entry != Entry::kPlainFile) return false;
     ::nanosleep(&kPause, nullptr);
   }
   return !IsNamespaceMountedAnywhere(path);
@@ -174,7 +180,8 @@ class UnbindNetns : private NamedNetns {
       if (directory.error().error == ENOENT) return SystemError{"unlink", ENOENT, Path()};
       return directory.error();
     }
-    switch (Look(directory->get(), name_)) {
+    const Looked found = Look(directory->get(), name_);
+    switch (found.entry) {
       case Entry::kNothing:
         return SystemError{"unlink", ENOENT, Path()};
       case Entry::kOther:
@@ -184,7 +191,7 @@ class UnbindNetns : private NamedNetns {
         if (expected_ != 0) return SystemError{"unlink", ENOENT, Path()};
         break;
       case Entry::kNamespace: {
-        if (expected_ != 0 && !IsExpected(directory->get())) return SystemError{"unlink", ENOENT, Path()};
+        if (expected_ != 0 && found.id != expected_) return SystemError{"unlink", ENOENT, Path()};
         // Until EINVAL says that nothing is mounted any more: a race may have left two on top of each other.
         const std::string mounted = PathOfFd(directory->get()) + '/' + name_;
         while (::umount2(mounted.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) == 0) {
@@ -199,11 +206,6 @@ class UnbindNetns : private NamedNetns {
   static Napi::Value ToJs(Napi::Env env, Done) { return env.Undefined(); }
 
  private:
-  [[nodiscard]] bool IsExpected(int directory) const {
-    struct statx found;
-    return ::statx(directory, name_.c_str(), AT_SYMLINK_NOFOLLOW, STATX_INO, &found) == 0 && found.stx_ino == expected_;
-  }
-
   uint64_t expected_ = 0;
 };
 
