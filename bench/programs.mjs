@@ -47,6 +47,7 @@ const NAMES = new Map([
   ['worker', 'netloom, readBatch in a Worker'],
   ['for-await', 'netloom, for await'],
   ['fs', 'node:fs streams'],
+  ['exec', 'node:child_process, ip netns exec'],
   ['batch', 'netloom, batches of 64'],
   ['write', 'netloom, write'],
   ['pump', 'netloom, pump'],
@@ -81,7 +82,7 @@ const inC = (/** @type {string} */ flavour, floor = flavour) => ({
 /** @returns {Program} */
 const netloom = (/** @type {string} */ flavour, floor = C) => ({
   name: NAMES.get(flavour) ?? flavour,
-  ours: flavour !== 'fs',
+  ours: flavour !== 'fs' && flavour !== 'exec',
   floor,
   flavour,
   // A descriptor that streams can read: one that blocks, opened by a program that can.

@@ -58,6 +58,16 @@ export const rows = [
   bringUp(50, 50, 9),
   bringUp(200, 100, 7),
   bringUp(1000, 200, 3),
+  {
+    name: 'updown',
+    title: '1,000 containers with names brought up on a bridge, and taken down',
+    of: 'container',
+    peerRow: 'updown',
+    n: 1000,
+    quick: 300,
+    rounds: 5,
+    flavours: ['sync', 'all'],
+  },
   teardown(50, 50, 7),
   teardown(200, 100, 5),
   {
@@ -133,6 +143,16 @@ export const rows = [
     rounds: 3,
     flavours: ['sync', 'async'],
     targets: [{ flavours: ['async'], loopDelayMs: 2 }],
+  },
+  {
+    name: 'spawn',
+    title: '`true` run in a namespace, 200 times',
+    of: 'program',
+    peerRow: 'spawn',
+    n: 200,
+    quick: 50,
+    rounds: 7,
+    flavours: ['async', 'exec'],
   },
   ...packetRows,
 ];

@@ -80,4 +80,9 @@ export const rows = {
     await clock(() => takeDownAll[flavour]?.(/** @type {Container[]} */ (containers)));
     return n;
   },
+  async updown({ flavour, n, clock }) {
+    const bridge = createBridge();
+    await clock(async () => takeDownAll[flavour]?.((await bringUpAll[flavour]?.(bridge, n)) ?? []));
+    return n;
+  },
 };

@@ -13,6 +13,7 @@ import { rows as echoes } from './packets/echo.mjs';
 import { rows as forwarders } from './packets/forward.mjs';
 import { rows as queues } from './packets/queues.mjs';
 import { rows as routes } from './routes.mjs';
+import { rows as programs } from './spawn.mjs';
 
 /**
  * @typedef {object} Context
@@ -28,7 +29,17 @@ import { rows as routes } from './routes.mjs';
  */
 
 const [row = '', flavour = '', n = ''] = process.argv.slice(2);
-const run = { ...containers, ...links, ...routes, ...echoes, ...costs, ...captures, ...forwarders, ...queues }[row];
+const run = {
+  ...containers,
+  ...links,
+  ...routes,
+  ...programs,
+  ...echoes,
+  ...costs,
+  ...captures,
+  ...forwarders,
+  ...queues,
+}[row];
 if (run === undefined) throw new Error(`no row is called ${row}`);
 
 /** @type {Record<string, number>} */

@@ -68,7 +68,7 @@ prepare_routes() {
 
 count=$n
 case $row in
-  bringup | teardown | teardown-one-by-one)
+  bringup | teardown | updown | teardown-one-by-one)
     [[ -z $unnamed ]] || unsupported "every namespace of ip netns has a name"
     prepare_containers
     ;;&
@@ -86,11 +86,27 @@ case $row in
     ip -batch $files/rows
     stop_clock
     ;;
+  updown)
+    each "$n" "link set h%d group $GROUP" >$files/rows
+    ((n == 0)) || echo "link del group $GROUP" >>$files/rows
+    each "$n" 'netns del c%d' >>$files/rows
+    start_clock
+    bring_up
+    ip -batch $files/rows
+    stop_clock
+    ;;
   teardown-one-by-one)
     bring_up
     each "$n" $'link del h%d\nnetns del c%d' >$files/rows
     start_clock
     ip -batch $files/rows
+    stop_clock
+    ;;
+  spawn)
+    ip netns add blue
+    ip netns exec blue true
+    start_clock
+    for ((i = 0; i < n; i++)); do ip netns exec blue true; done
     stop_clock
     ;;
   teardown-veth)

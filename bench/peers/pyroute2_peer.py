@@ -92,14 +92,27 @@ def brought_up(ipr, n):
     return [ipr.link_lookup(ifname=f"h{i}")[0] for i in range(n)]
 
 
+def take_down(ipr, links):
+    batched(ipr, len(links), lambda batch, i: batch.link("set", index=links[i], group=GROUP))
+    if links:
+        ipr.link("del", group=GROUP)
+    for i in range(len(links)):
+        netns.remove(f"c{i}")
+
+
 def teardown(ipr, n):
     links = brought_up(ipr, n)
     with Clock() as clock:
-        batched(ipr, n, lambda batch, i: batch.link("set", index=links[i], group=GROUP))
-        if n:
-            ipr.link("del", group=GROUP)
+        take_down(ipr, links)
+    return clock, n
+
+
+def updown(ipr, n):
+    bridge = create_bridge(ipr)
+    with Clock() as clock:
         for i in range(n):
-            netns.remove(f"c{i}")
+            bring_up(ipr, bridge, i)
+        take_down(ipr, [ipr.link_lookup(ifname=f"h{i}")[0] for i in range(n)])
     return clock, n
 
 
@@ -198,6 +211,7 @@ def dumproutes(ipr, n):
 ROWS = {
     "bringup": bringup,
     "teardown": teardown,
+    "updown": updown,
     "teardown-one-by-one": teardown_one_by_one,
     "teardown-veth": teardown_veth,
     "getlink": getlink,
@@ -221,9 +235,12 @@ def main(arguments):
             unnamed = True
         else:
             words.append(word)
-    if len(words) != 2 or words[0] not in ROWS or not words[1].isdigit():
+    if len(words) != 2 or words[0] not in [*ROWS, "spawn"] or not words[1].isdigit():
         sys.exit(f"usage: pyroute2_peer.py ROW N [--witness COMMAND]\nrows: {' '.join(ROWS)}")
     row, n = words[0], int(words[1])
+    if row == "spawn":
+        report(row=row, unsupported="its NSPopen starts a proxy process for each program")
+        return 0
     if unnamed:
         report(row=row, unsupported="every namespace of pyroute2.netns has a name")
         return 0

@@ -108,15 +108,29 @@ void row_bringup(struct run *run) {
   free(containers);
 }
 
-void row_teardown(struct run *run) {
-  struct container *containers = bring_up_all(run, create_bridge(run));
-  start_clock(run);
+static void take_down_all(struct run *run, const struct container *containers) {
   for (unsigned i = 0; i < run->n; i++) {
     request_group(run->requests, containers[i].host_index, GROUP);
     flush_batch(run, i + 1 == run->n);
   }
   if (run->n > 0) delete_group(run, GROUP);
   for (unsigned i = 0; i < run->n; i++) remove_namespace(i, &containers[i]);
+}
+
+void row_teardown(struct run *run) {
+  struct container *containers = bring_up_all(run, create_bridge(run));
+  start_clock(run);
+  take_down_all(run, containers);
+  stop_clock(run);
+  run->count = run->n;
+  free(containers);
+}
+
+void row_updown(struct run *run) {
+  unsigned bridge = create_bridge(run);
+  start_clock(run);
+  struct container *containers = bring_up_all(run, bridge);
+  take_down_all(run, containers);
   stop_clock(run);
   run->count = run->n;
   free(containers);

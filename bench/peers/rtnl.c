@@ -19,6 +19,7 @@ static const struct {
 } rows[] = {
     {"bringup", row_bringup},
     {"teardown", row_teardown},
+    {"updown", row_updown},
     {"teardown-one-by-one", row_teardown_one_by_one},
     {"teardown-veth", row_teardown_veth},
     {"getlink", row_getlink},
@@ -27,6 +28,7 @@ static const struct {
     {"addroutes-single", row_addroutes_single},
     {"dumproutes", row_dumproutes},
     {"delete-single", row_delete_single},
+    {"spawn", row_spawn},
     {"settle", row_settle},
 };
 

@@ -25,7 +25,9 @@ void start_clock(struct run *run);
 void stop_clock(struct run *run);
 
 /* rows_containers.c */
-row row_bringup, row_teardown, row_teardown_one_by_one, row_settle;
+row row_bringup, row_teardown, row_updown, row_teardown_one_by_one, row_settle;
+/* rows_spawn.c */
+row row_spawn;
 /* rows_links.c */
 row row_teardown_veth, row_getlink, row_dumplinks, row_delete_single;
 /* rows_routes.c */

@@ -32,6 +32,8 @@ check bringup 20 20 '20 20 10.200.0.21/16 UP default via 10.200.0.1 dev eth0' \
   'ip -o link show master br up | wc -l; '"$namespaces"'; ip -n c19 -br -4 addr show eth0 | awk "{print \$3, \$2}";
    ip -n c19 route show default | cut -d" " -f1-5'
 check teardown 20 20 '1 0' "$links; $namespaces"
+check updown 20 20 '1 0' "$links; $namespaces"
+check spawn 5 5 '' true
 check teardown-one-by-one 20 20 '1 0' "$links; $namespaces"
 check teardown-veth 50 50 0 "$links"
 check delete-single 20 20 0 "$links"

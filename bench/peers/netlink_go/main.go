@@ -31,6 +31,7 @@ func (r *run) stopClock()  { r.elapsed = time.Since(r.started) }
 
 var rows = map[string]func(*run) error{
 	"bringup":             bringup,
+	"updown":              updown,
 	"teardown-one-by-one": teardownOneByOne,
 	"getlink":             getlink,
 	"dumplinks":           dumplinks,
@@ -42,6 +43,7 @@ var rows = map[string]func(*run) error{
 var unsupported = map[string]string{
 	"teardown":      "no request to delete a group of links; see teardown-one-by-one",
 	"teardown-veth": "no request to delete a group of links; see delete-single",
+	"spawn":         "it starts no programs",
 	"addroutes":     "no batches, RouteAdd waits for its ack; see addroutes-single",
 }
 
