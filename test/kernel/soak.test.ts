@@ -92,7 +92,7 @@ describeKernel('making and removing namespaces', () => {
     expect(after.names).toBe(0);
     expect(links).toBe(0);
     expect(after.heap - before.heap).toBeLessThan(1 << 20);
-    // KiB. The allocator keeps pages for a while; 10,000 rounds that lost a page each would be 40,000.
-    expect(after.native - before.native).toBeLessThan(8_192);
+    // KiB. V8 and the allocator give pages back late, but 10,000 rounds that lost a page each would be 40,000.
+    expect(after.native - before.native).toBeLessThan(24_576);
   });
 });
