@@ -32,7 +32,10 @@ export type Operation<R> = Generator<Effect<unknown>, R, unknown>;
 
 /** Options that every call takes last. */
 export interface CallOptions {
-  /** Rejects the call with an AbortError. What the kernel was already doing is taken back where it created something. */
+  /**
+   * Rejects the call with an AbortError, at once. What the kernel was already doing is taken back where it created
+   * something, which may take a moment more: until then, its name is taken.
+   */
   readonly signal?: AbortSignal | undefined;
 }
 
