@@ -22,6 +22,7 @@
 #include <utility>
 
 #include "environment.h"
+#include "excursion.h"
 #include "worker_pool.h"
 
 namespace netloom {
@@ -33,7 +34,7 @@ class PromiseJob final : public Job {
 
   PromiseJob(Operation operation, napi_deferred deferred) : operation_(std::move(operation)), deferred_(deferred) {}
 
-  void Run(HomeNetns& home) override { outcome_.emplace(operation_.Run(home)); }
+  void Run(HomeNetns& home) override { outcome_.emplace(RunAnywhere(operation_, home)); }
 
   [[nodiscard]] const void* Strand() const override {
     if constexpr (requires { operation_.Strand(); }) return operation_.Strand();
@@ -67,7 +68,7 @@ class PromiseJob final : public Job {
 
 template <typename Operation>
 Napi::Value RunHere(Napi::Env env, Operation operation) {
-  auto outcome = operation.Run(Environment::Of(env).home());
+  auto outcome = RunAnywhere(operation, Environment::Of(env).home());
   if (!outcome) {
     outcome.error().Throw(env);
     return {};

@@ -153,7 +153,7 @@ class OpenMacvtap {
 
  private:
   Outcome RunOnOwnThread() {
-    HomeNetns home;
+    HomeNetns home = HomeNetns::ForGood();
     const NetnsScope scope(home, netns_);
     if (!scope.status()) return scope.status().error();
     const Status entered = EnterPrivateMounts();

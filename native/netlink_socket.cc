@@ -153,7 +153,7 @@ Napi::Value NetlinkSocket::Exchange(const Napi::CallbackInfo& info) {
   if (!run.Parse(info)) return {};
   if (closed_ || jobs_ > 0) return Napi::Number::New(info.Env(), closed_ ? -EBADF : -EBUSY);
   run.TakeFrom(*this);
-  auto result = run.Run(Environment::Of(info.Env()).home());
+  auto result = RunAnywhere(run, Environment::Of(info.Env()).home());
   if (!result) {
     result.error().Throw(info.Env());
     return {};

@@ -12,16 +12,28 @@
 
 namespace netloom {
 
+HomeNetns HomeNetns::ForGood() {
+  HomeNetns home;
+  home.for_good_ = true;
+  return home;
+}
+
 Status HomeNetns::Prepare() {
-  if (fd_) return Done{};
+  if (fd_ || for_good_) return Done{};
   // thread-self, not self: the main thread may be elsewhere than the thread that asks.
   constexpr const char* kPath = "/proc/thread-self/ns/net";
   fd_.Reset(::open(kPath, O_RDONLY | O_CLOEXEC));
   if (!fd_) return SystemError::Last("open", kPath);
-  return Done{};
+  // From where it leads to this changes nothing, but asks for what the way back will: CAP_SYS_ADMIN in its owner.
+  if (::setns(fd_.get(), CLONE_NEWNET) == 0) return Done{};
+  refused_ = true;
+  SystemError error = SystemError::Last("setns");
+  fd_.Reset();
+  return error;
 }
 
 void HomeNetns::Return() const {
+  if (for_good_) return;
   if (::setns(fd_.get(), CLONE_NEWNET) == 0) return;
   std::fprintf(stderr, "netloom: a thread cannot return to its own network namespace: setns: %s\n",
                std::strerror(errno));

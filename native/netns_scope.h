@@ -3,11 +3,13 @@
 // HomeNetns is a thread's own namespace (and view of /etc); each pool thread owns one, and the Environment owns that of
 // the JavaScript thread. Its descriptor is opened once, so that a visit costs two setns. NetnsRef is the namespace an
 // operation was asked for; it owns a duplicate, so that closing the original meanwhile cannot send a thread somewhere
-// else. NetnsScope is the visit: a stack object, within one native call. A thread that could not come home would run
-// JavaScript, or another operation, in a foreign namespace: the process aborts rather than do that.
+// else. NetnsScope is the visit: a stack object, within one native call. Whether a thread may come home is found out
+// before it leaves (excursion.h does what it may not). One that then could not would run JavaScript, or another
+// operation, in a foreign namespace: the process aborts rather than do that.
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include "system_error.h"
 #include "unique_fd.h"
@@ -16,10 +18,15 @@ namespace netloom {
 
 class HomeNetns {
  public:
-  // Opens the descriptor at the first use.
+  // For a thread that ends after one visit, and need not come back.
+  static HomeNetns ForGood();
+
+  // Before the thread leaves. Opens the descriptor at the first use, and fails where the way back is forbidden.
   Status Prepare();
   // Returns the calling thread to it, or aborts. Prepare() has succeeded before.
   void Return() const;
+  // Whether Prepare() has failed since this was asked last, because the thread may not come back.
+  bool TakeRefusal() { return std::exchange(refused_, false); }
   // From now on the calling thread, and no other, sees the files of /etc/netns/NAME in place of those of /etc. It is in
   // a mount namespace of its own then, so it must be one that looks names up and does nothing else. Done at the first
   // use.
@@ -27,6 +34,8 @@ class HomeNetns {
 
  private:
   UniqueFd fd_;
+  bool for_good_ = false;
+  bool refused_ = false;
   bool shows_etc_ = false;
 };
 
