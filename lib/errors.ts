@@ -47,9 +47,10 @@ export interface NetlinkErrorFields extends ErrorContext {
 
 const BECOME_ROOT = '(run with sudo, or inside `unshare --user --map-root-user --net --mount`)';
 // Which capability a refused request would have needed; everything rtnetlink changes asks for this one.
-const NEEDS_NET_ADMIN = `needs CAP_NET_ADMIN in the namespace ${BECOME_ROOT}`;
+const NEEDS_NET_ADMIN = `needs CAP_NET_ADMIN in the user namespace that owns the network namespace ${BECOME_ROOT}`;
 /** What unshare(CLONE_NEWNET), mount(2) and setns(2) ask for. */
 export const NEEDS_SYS_ADMIN = `needs CAP_SYS_ADMIN ${BECOME_ROOT}`;
+const NEEDS_TO_ENTER = `entering the namespace needs CAP_SYS_ADMIN, in the user namespace that owns it as well ${BECOME_ROOT}`;
 
 /** A request that the kernel refused. */
 export class NetlinkError extends Error {
@@ -180,7 +181,7 @@ export function nameCall(error: unknown, call: string): unknown {
   if (nameless.has(error) || error instanceof NetlinkError || 'syscall' in error) {
     // V8 writes the message into the stack when the stack is first read: read it before the message changes.
     const { message, stack } = error;
-    error.message = `${call}: ${message}${isKeptOut(error) ? `; entering the namespace ${NEEDS_SYS_ADMIN}` : ''}`;
+    error.message = `${call}: ${message}${isKeptOut(error) ? `; ${NEEDS_TO_ENTER}` : ''}`;
     if (stack?.includes(message)) error.stack = stack.replace(message, () => error.message);
     named.add(error);
   }

@@ -26,10 +26,21 @@ export function sysctlPath(name: string): string {
   return ROOT + path;
 }
 
+const isOwned = (path: string): boolean => path.startsWith(`${ROOT}net/`);
+
 /** Refuses what is no namespace's own: it would be set for the whole machine by who means a container. */
 function checkOwned(name: string, path: string): void {
-  if (!path.startsWith(`${ROOT}net/`))
+  if (!isOwned(path))
     throw invalidValue('name', name, 'is of the machine, and of no network namespace; without `netns` it is set there');
+}
+
+/** Puts behind a refusal who may set it: net_ctl_permissions() in net/sysctl_net.c. */
+function explainRefusal(error: unknown, path: string): unknown {
+  if (error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EPERM'))
+    error.message += isOwned(path)
+      ? '; it is read only here, or needs CAP_NET_ADMIN in the user namespace that owns the network namespace'
+      : "; it is the machine's, for root of the machine to set";
+  return error;
 }
 
 /** What the kernel is given to read for a value. Pure. */
@@ -88,11 +99,15 @@ export const setSysctl = call(
     const text = sysctlText(value);
     if (options.netns !== undefined) checkOwned(name, path);
     const netns = descriptorOf(netnsOf(options.netns));
-    yield* perform(
-      both(
-        () => native.writeSysctl(netns, path, text),
-        () => native.writeSysctlAsync(netns, path, text),
-      ),
-    );
+    try {
+      yield* perform(
+        both(
+          () => native.writeSysctl(netns, path, text),
+          () => native.writeSysctlAsync(netns, path, text),
+        ),
+      );
+    } catch (error) {
+      throw explainRefusal(error, path);
+    }
   },
 );

@@ -51,7 +51,7 @@ export const createNetns = call(
     try {
       return new Netns(yield* perform(name === undefined ? unnamed : named(name)), name);
     } catch (error) {
-      throw explain(error, 'name', name);
+      throw explain(name === undefined ? error : aboutName(error), 'name', name);
     }
   },
 );
@@ -74,6 +74,16 @@ const named = (name: string): Effect<Handle> =>
       }
     },
   );
+
+/** Says what a name takes, where it is not the namespace itself that was refused. */
+function aboutName(error: unknown): unknown {
+  if (!(error instanceof Error) || !('code' in error) || !('syscall' in error)) return error;
+  if (error.syscall !== 'unshare' && ['EACCES', 'EPERM', 'EROFS'].includes(String(error.code)))
+    error.message +=
+      `; a name needs write access to ${DIRECTORY}, and CAP_SYS_ADMIN in the user namespace that owns the mount ` +
+      'namespace (rootless: a tmpfs on /run, in a mount namespace of your own)';
+  return error;
+}
 
 // biome-ignore lint/correctness/useYield: an undo is an operation, also where it has nothing to wait for
 function* closeIt(handle: { close(): void }): Operation<void> {
@@ -158,6 +168,8 @@ function explain(error: unknown, field: string, value: unknown): unknown {
   if (error.code === 'ENOENT' && field === 'netns') error.message += '; the namespace does not have that name any more';
   if (error.code === 'EPERM') error.message += `; ${NEEDS_SYS_ADMIN}`;
   if (error.code === 'EEXIST') error.message += `; the name ${JSON.stringify(value)} is taken`;
+  if (error.code === 'EACCES' && field === 'pid')
+    error.message += `; process ${value} is another user's: that needs CAP_SYS_PTRACE in its user namespace`;
   if (error.code === 'ENOENT' && field === 'pid') error.message += `; no process has the id ${value}`;
   if (error.code === 'ENOENT' && field.startsWith('linux.')) error.message += `; ${field} of the config.json`;
   return error;

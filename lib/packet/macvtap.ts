@@ -69,5 +69,6 @@ export function* openTapLink(link: Link, queues: number, vnet: VnetPlan): Operat
 }
 
 const NODE_HINT =
-  'the device node of a macvtap is made by whoever has CAP_MKNOD, or must be the one at this path ' +
+  "the device node of a macvtap is made by whoever has CAP_MKNOD in the machine's own user namespace, or must be the " +
+  'one at this path ' +
   '(start the container with --device), and not that of a link with the same index in another namespace';

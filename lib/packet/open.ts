@@ -67,7 +67,10 @@ function explained(error: unknown, exclusive: boolean): unknown {
   if (code === 'EBUSY')
     return systemError(-EBUSY, syscall, `'${path}': its queue is open already, here or in another process`);
   if (code === 'EPERM')
-    addHint(error, 'needs CAP_NET_ADMIN in the namespace, or to be the owner of an existing device');
+    addHint(
+      error,
+      'needs CAP_NET_ADMIN in the user namespace that owns the network namespace, or to be the owner of an existing device',
+    );
   return error;
 }
 

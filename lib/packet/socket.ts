@@ -141,7 +141,8 @@ function* open(netns: number, name: string, options: Wanted, filter: Uint8Array)
 const HINTS: Readonly<Record<string, string>> = {
   SO_ATTACH_FILTER: 'the kernel finds the filter wrong (bpf_check_classic in net/core/filter.c)',
   socket:
-    'needs CAP_NET_RAW in the namespace (run with sudo, or inside `unshare --user --map-root-user --net --mount`)',
+    'needs CAP_NET_RAW in the user namespace that owns the network namespace (run with sudo, or inside ' +
+    '`unshare --user --map-root-user --net --mount`)',
   PACKET_IGNORE_OUTGOING: 'needs Linux 4.20; { outgoing: true } does without',
 };
 

@@ -145,8 +145,8 @@ describe('the name of the call', () => {
   test('stands in front of what it takes to enter a namespace', () => {
     const kept = Object.assign(new Error('EPERM: operation not permitted, setns'), { code: 'EPERM', syscall: 'setns' });
     expect((nameCall(kept, 'createTun') as Error).message).toBe(
-      'createTun: EPERM: operation not permitted, setns; entering the namespace needs CAP_SYS_ADMIN ' +
-        '(run with sudo, or inside `unshare --user --map-root-user --net --mount`)',
+      'createTun: EPERM: operation not permitted, setns; entering the namespace needs CAP_SYS_ADMIN, in the user ' +
+        'namespace that owns it as well (run with sudo, or inside `unshare --user --map-root-user --net --mount`)',
     );
   });
 
