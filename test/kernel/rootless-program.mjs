@@ -1,5 +1,6 @@
 // What a rootless runtime does with the network: run by rootless.test.ts in user namespaces of several kinds. Prints
 // what it saw, as JSON.
+import { createServer } from 'node:net';
 import * as netloom from 'netloom';
 import * as sync from 'netloom/sync';
 
@@ -47,6 +48,30 @@ for await (const frame of here) {
   break;
 }
 for (const queue of [here, there]) await queue.close();
+
+await netloom.addRule({ from: '10.0.0.2', table: 100, priority: 100 }, { netns: far });
+seen['rules'] = (await netloom.listRules({ netns: far, family: 'inet' })).map(({ priority }) => priority);
+const limit = { rate: 8e8, burst: 1e6 };
+const limited = await netloom.limitBandwidth('port', { egress: limit, ingress: limit }, { netns: near });
+seen['limited'] = [limited.egress?.rate, limited.ingress?.rate];
+await netloom.removeBandwidthLimit('port', { netns: near });
+await netloom.addMasquerade({ owner: 'pod', sources: ['10.0.0.2'], netns: near });
+await netloom.addPortMapping({
+  owner: 'pod',
+  to: '10.0.0.2',
+  mappings: [{ hostPort: 8080, containerPort: 80 }],
+  netns: near,
+});
+seen['masqueraded'] = (await netloom.listMasquerades({ netns: near })).map(({ source }) => source);
+seen['mapped'] = sync.listPortMappings({ netns: near }).map(({ hostPort }) => hostPort);
+await netloom.deletePortMappings({ owner: 'pod', netns: near });
+sync.deleteMasquerade({ owner: 'pod', netns: near });
+
+const server = createServer((socket) => socket.end('hello'));
+await netloom.listen(far, server, { port: 80 });
+const client = await netloom.connect(near, { host: '10.0.0.2', port: 80 });
+for await (const chunk of client) seen['heard'] = String(chunk);
+server.close();
 
 const lent = await netloom.lendLink(macvlan, far, { name: 'net1', up: true });
 seen['lent'] = [lent.name, lent.alias];

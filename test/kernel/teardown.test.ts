@@ -4,7 +4,9 @@ import {
   addAddress,
   addFdbEntry,
   addNeighbor,
+  addQdisc,
   addRoute,
+  addRule,
   createBridge,
   createNetns,
   createVeth,
@@ -12,13 +14,18 @@ import {
   deleteFdbEntry,
   deleteLink,
   deleteLinks,
+  deleteMasquerade,
   deleteNeighbor,
   deleteNetns,
+  deletePortMappings,
+  deleteQdisc,
   deleteRoute,
+  deleteRule,
   type Link,
   listLinks,
   type Netns,
   openNetns,
+  removeBandwidthLimit,
   setLink,
 } from 'netloom';
 import * as sync from 'netloom/sync';
@@ -55,6 +62,8 @@ describeKernel('a teardown that comes twice', () => {
   const route6 = { to: '2001:db8:1::/48', link: 'eth0' };
   const neighbor = { address: '10.0.0.9', mac: MAC, link: 'eth0' };
   const entry = { mac: MAC, link: 'port', master: true };
+  const rule = { from: '10.0.0.1', table: 4711, priority: 100 };
+  const qdisc = { kind: 'pfifo', handle: '1:', limit: 10 } as const;
 
   /** Each thing: how it is made, and how it is removed. */
   const things: readonly [string, () => Promise<unknown>, (options: sync.DeleteOptions) => Promise<void>, string][] = [
@@ -80,6 +89,13 @@ describeKernel('a teardown that comes twice', () => {
     ],
     ['a neighbour', () => addNeighbor(neighbor, { netns }), (o) => deleteNeighbor(neighbor, o), 'ENOENT'],
     ['a forwarding entry', () => addFdbEntry(entry, { netns }), (o) => deleteFdbEntry(entry, o), 'ENOENT'],
+    ['a policy rule', () => addRule(rule, { netns }), (o) => deleteRule(rule, o), 'ENOENT'],
+    [
+      'a queueing discipline',
+      () => addQdisc('eth0', qdisc, { netns }),
+      (o) => deleteQdisc('eth0', { parent: 'root' }, o),
+      'ENOENT',
+    ],
     ['a link', () => Promise.resolve(), (o) => deleteLink('eth0', o), 'ENODEV'],
     ['a list of links', () => Promise.resolve(), (o) => deleteLinks(['eth0', 'port'], o), 'ENODEV'],
   ];
@@ -96,6 +112,16 @@ describeKernel('a teardown that comes twice', () => {
     await deleteLink('eth0', { netns });
     await remove({ netns, ifExists: true });
     expect(await failure(remove({ netns }))).toMatchObject({ name: 'NetlinkError' });
+  });
+
+  test('needs no option where things are removed by their owner, or all together', async () => {
+    for (let round = 0; round < 2; round++) {
+      await deleteMasquerade({ owner: 'pod', netns });
+      await deletePortMappings({ owner: 'pod', netns });
+      await removeBandwidthLimit('eth0', { netns });
+      await deleteLink('eth0', { netns, ifExists: true });
+    }
+    expect((await listLinks({ netns })).map(({ name }) => name)).toEqual(['lo', 'br0']);
   });
 
   test('succeeds by snapshots of links that have gone', async () => {
