@@ -85,7 +85,15 @@ export type { NoqueueOptions } from './rtnetlink/tc/qdiscs/noqueue.js';
 export type { BfifoOptions, PfifoOptions } from './rtnetlink/tc/qdiscs/pfifo.js';
 export type { TbfOptions, TbfTold } from './rtnetlink/tc/qdiscs/tbf.js';
 export type { TcStatistics } from './rtnetlink/tc/stats.js';
-export type { ChangeOf, NetworkEvent, NetworkSnapshot, Watched } from './rtnetlink/watch/events.js';
+export type {
+  ChangeOf,
+  NamedNetns,
+  NamedNetnsEvent,
+  NetnsEvent,
+  NetworkEvent,
+  NetworkSnapshot,
+  Watched,
+} from './rtnetlink/watch/events.js';
 export type { WaitCondition, WaitForOptions, WaitResult } from './rtnetlink/watch/wait-for.js';
 export type { WatchOptions, WatchSelection } from './rtnetlink/watch/watch.js';
 export type { BindDgramOptions } from './socket/bind-dgram.js';

@@ -8,6 +8,7 @@
 #include "frame_slab.h"
 #include "handle.h"
 #include "macvtap.h"
+#include "mount_monitor.h"
 #include "name_lookup.h"
 #include "named_netns.h"
 #include "netlink_monitor.h"
@@ -32,6 +33,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
            netloom::DefineNetns,
            netloom::DefineNamedNetns,
            netloom::DefineFileLock,
+           netloom::DefineMountMonitor,
            netloom::DefineNetlinkSocket,
            netloom::DefineNetlinkMonitor,
            netloom::DefinePingSocket,

@@ -63,6 +63,14 @@ export interface NetlinkMonitor {
   close(): void;
 }
 
+/** Calls back when something was mounted or unmounted in the mount namespace of the process. Stays open until closed. */
+export interface MountMonitor {
+  /** Whether it keeps the process alive: yes, until this says otherwise. */
+  keepAlive(keep: boolean): void;
+  /** Idempotent. */
+  close(): void;
+}
+
 export interface MonitorOptions {
   /** The namespace's descriptor, or -1. */
   netns: number;
@@ -326,6 +334,9 @@ export interface NativeBinding {
   lookUpAddressesAsync(name: string, hostname: string, family: number, hints: number): Promise<string[]>;
   /** getnameinfo: the names of a host, 4 or 16 bytes, and of its service. */
   lookUpServiceAsync(name: string, address: Uint8Array, port: number): Promise<[hostname: string, service: string]>;
+
+  /** What changes after this is told by `changed`. */
+  openMountMonitor(changed: () => void): MountMonitor;
 
   /** `readable` is called when there is something to receive. */
   openMonitorAsync(options: MonitorOptions, readable: () => void): Promise<NetlinkMonitor>;

@@ -8,9 +8,9 @@ import { Netns } from './netns.js';
 import { readOciNetns } from './oci.js';
 
 /** NETNS_RUN_DIR of iproute2. */
-const DIRECTORY = '/run/netns';
+export const DIRECTORY = '/run/netns';
 /** NSFS_MAGIC (linux/magic.h): what a mounted namespace is a file of. */
-const NSFS_MAGIC = 0x6e736673;
+export const NSFS_MAGIC = 0x6e736673;
 /** NAME_MAX (linux/limits.h). */
 const NAME_LIMIT = 255;
 
@@ -226,7 +226,8 @@ function absentAs<T, U>(otherwise: U, read: () => T): T | U {
   }
 }
 
-const absentLater = <T, U>(otherwise: U, reading: Promise<T>): Promise<T | U> =>
+/** What a look at the file system gives, or `otherwise` where there is nothing. */
+export const absentLater = <T, U>(otherwise: U, reading: Promise<T>): Promise<T | U> =>
   reading.catch((error: unknown) => {
     if (isAbsent(error)) return otherwise;
     throw error;

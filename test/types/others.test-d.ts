@@ -14,6 +14,7 @@ import {
   currentNetns,
   deleteNetns,
   deleteRule,
+  getNetnsId,
   getRoute,
   getSysctl,
   type Link,
@@ -28,6 +29,8 @@ import {
   type Route,
   type Rule,
   type RuleSpec,
+  setNetnsId,
+  watch,
 } from 'netloom';
 import * as sync from 'netloom/sync';
 import { describe, expectTypeOf, test } from 'vitest';
@@ -159,6 +162,25 @@ describe('packet devices', () => {
     expectTypeOf(createTun({ name: 'tun0' })).resolves.toEqualTypeOf<PacketDevice>();
     // @ts-expect-error: no such option
     createTap({ name: 'tap0', colour: 'red' });
+  });
+});
+
+describe('events', () => {
+  test('say by their type what they are about', async () => {
+    for await (const event of watch({ rules: true, netnsIds: true, namedNetns: true }, { netns })) {
+      if (event.type === 'rule' && event.change === 'added') expectTypeOf(event.new).toEqualTypeOf<Rule>();
+      if (event.type === 'netnsId') expectTypeOf(event.netns).toEqualTypeOf<Netns>();
+      if (event.type === 'namedNetns') {
+        expectTypeOf(event.netns).toEqualTypeOf<undefined>();
+        if (event.change === 'removed') expectTypeOf(event.old.id).toEqualTypeOf<number>();
+      }
+    }
+    // @ts-expect-error: nothing of that name
+    watch({ names: true });
+    expectTypeOf(setNetnsId(netns, 'auto')).resolves.toEqualTypeOf<number>();
+    expectTypeOf(getNetnsId(netns)).resolves.toEqualTypeOf<number | undefined>();
+    // @ts-expect-error: no id
+    setNetnsId(netns);
   });
 });
 

@@ -15,8 +15,11 @@ export const GROUPS = {
   neighbor: 3,
   address4: 5,
   route4: 7,
+  rule4: 8,
   address6: 9,
   route6: 11,
+  rule6: 19,
+  nsid: 28,
 } as const;
 
 /** Wanted size of the kernel's buffer. A flood that overflows it costs a resync. */

@@ -8,8 +8,11 @@ import { listLinks } from '../link/find.js';
 import { decodeLink, type Link } from '../link/link.js';
 import { listNeighbors } from '../neighbor/calls.js';
 import { decodeNeighbor, type Neighbor } from '../neighbor/neighbor.js';
+import { decodeNetnsId, listNetnsIds } from '../netns-id/calls.js';
 import { listRoutes } from '../route/find.js';
 import { decodeRoute, type Route } from '../route/route.js';
+import { listRules } from '../rule/calls.js';
+import { decodeRule, type Rule } from '../rule/rule.js';
 import { RTM } from '../types.js';
 import type { Watched } from './events.js';
 import { GROUPS } from './monitor.js';
@@ -52,6 +55,11 @@ function routeKey(route: Route): string {
   );
 }
 
+/** All that is said of it: there may be two that say the same. What the kernel says of it is no part of it. */
+function ruleKey({ netns: _netns, flags: _flags, ...said }: Rule): string {
+  return Object.entries(said).flat().join(' ');
+}
+
 export const TABLES: { readonly [T in keyof Watched]: WatchedTable<Watched[T]> } = {
   link: {
     groups: [GROUPS.link],
@@ -91,5 +99,24 @@ export const TABLES: { readonly [T in keyof Watched]: WatchedTable<Watched[T]> }
     key: ({ link, address }) => `${link} ${address}`,
     list: async (netns) => (await listNeighbors({ netns })).filter(isShown),
     lasting: ({ used: _used, confirmed: _confirmed, updated: _updated, probes: _probes, ...neighbor }) => neighbor,
+  },
+  rule: {
+    // With links: which of them are there is part of what is told of a rule, and changes without a word of it.
+    groups: [GROUPS.rule4, GROUPS.rule6, GROUPS.link],
+    told: RTM.NEWRULE,
+    removed: RTM.DELRULE,
+    decode: (netns, input, start, end) => (isIp(input, start) ? decodeRule(netns, input, start, end) : undefined),
+    key: ruleKey,
+    list: (netns) => listRules({ netns }),
+    lasting: (rule) => rule,
+  },
+  netnsId: {
+    groups: [GROUPS.nsid],
+    told: RTM.NEWNSID,
+    removed: RTM.DELNSID,
+    decode: decodeNetnsId,
+    key: ({ nsid }) => nsid,
+    list: (netns) => listNetnsIds({ netns }),
+    lasting: (id) => id,
   },
 };

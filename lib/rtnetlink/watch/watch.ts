@@ -4,16 +4,25 @@ import { closedError, invalidValue, nameCall, wrongType } from '../../errors.js'
 import { checkInteger } from '../../netlink/codec.js';
 import { type Netns, netnsOf } from '../../netns/netns.js';
 import { abortError, type CallOptions, signalOf } from '../../operation.js';
-import type { NetworkEvent, NetworkSnapshot } from './events.js';
+import type { NetnsEvent, NetworkEvent, NetworkSnapshot } from './events.js';
+import { followName, NamedWatch, type Names, nameChanges } from './named-watch.js';
 import { NetnsWatch } from './netns-watch.js';
 import { Picture, type TableName } from './picture.js';
 
-/** What is watched: all of it where nothing is named. */
+/** What is watched: all that is of a namespace where nothing is named. */
 export interface WatchSelection {
   readonly links?: boolean | undefined;
   readonly addresses?: boolean | undefined;
   readonly routes?: boolean | undefined;
   readonly neighbors?: boolean | undefined;
+  readonly rules?: boolean | undefined;
+  /** The ids that the namespace has for others: see `listNetnsIds`. */
+  readonly netnsIds?: boolean | undefined;
+  /**
+   * The names of namespaces in /run/netns, which are the machine's; only where it is asked for. A name counts from when
+   * it is a namespace's. Of a symbolic link to the namespace of a process, the end of the process is not told.
+   */
+  readonly namedNetns?: boolean | undefined;
 }
 
 export interface WatchOptions extends CallOptions {
@@ -25,11 +34,13 @@ export interface WatchOptions extends CallOptions {
   readonly receiveBuffer?: number | undefined;
 }
 
-const NAMES: Readonly<Record<keyof WatchSelection, TableName>> = {
+const NAMES: Readonly<Record<Exclude<keyof WatchSelection, 'namedNetns'>, TableName>> = {
   links: 'link',
   addresses: 'address',
   routes: 'route',
   neighbors: 'neighbor',
+  rules: 'rule',
+  netnsIds: 'netnsId',
 };
 
 const OPTIONS = { netns: true, initial: true, receiveBuffer: true } as const;
@@ -51,7 +62,7 @@ const DONE: IteratorResult<NetworkEvent, undefined> = Object.freeze({ value: und
  *
  *     for await (const { type, change, old, new: now } of watch({ links: true }, { netns })) ...
  *
- * `ip monitor link address route neigh`
+ * `ip monitor link address route neigh rule nsid`
  *
  * A reader that is slow loses steps between, not where they lead: when more than 10,000 events wait for it, it is told
  * the differences instead. Neighbours change their state without a word while they are being resolved.
@@ -61,7 +72,7 @@ export function watch(selection: WatchSelection = {}, options: WatchOptions = {}
     const signal = signalOf(options, OPTIONS);
     const { receiveBuffer } = options;
     if (receiveBuffer !== undefined) checkInteger(receiveBuffer, 1, MOST_RECEIVE_BUFFER, 'receiveBuffer');
-    return new NetworkWatcher(tablesOf(selection), namespacesOf(options.netns), options, signal);
+    return new NetworkWatcher(selectionOf(selection), namespacesOf(options.netns), options, signal);
   } catch (error) {
     throw nameCall(error, 'watch');
   }
@@ -74,6 +85,8 @@ export class NetworkWatcher implements AsyncIterableIterator<NetworkEvent, undef
   readonly #watches: readonly NetnsWatch[];
   /** What the reader knows. */
   readonly #seen: ReadonlyMap<Netns, Picture>;
+  readonly #named: NamedWatch | undefined;
+  readonly #seenNames: Names = new Map();
   #events: NetworkEvent[] = [];
   #overflown = false;
   readonly #waiters: Waiter[] = [];
@@ -86,7 +99,7 @@ export class NetworkWatcher implements AsyncIterableIterator<NetworkEvent, undef
 
   /** @internal */
   constructor(
-    tables: readonly TableName[],
+    { tables, namedNetns }: Selection,
     namespaces: readonly Netns[],
     { initial = false, receiveBuffer }: WatchOptions,
     signal: AbortSignal | undefined,
@@ -97,6 +110,7 @@ export class NetworkWatcher implements AsyncIterableIterator<NetworkEvent, undef
     };
     this.#watches = namespaces.map((netns) => new NetnsWatch(netns, tables, listener));
     this.#seen = new Map(namespaces.map((netns) => [netns, new Picture(netns)]));
+    this.#named = namedNetns ? new NamedWatch(listener) : undefined;
     this.#signal = signal;
     if (signal?.aborted) this.#fail(abortError(signal));
     else signal?.addEventListener('abort', this.#onAbort, { once: true });
@@ -109,7 +123,8 @@ export class NetworkWatcher implements AsyncIterableIterator<NetworkEvent, undef
   snapshot(netns?: Netns): NetworkSnapshot {
     const watch = netns === undefined ? this.#watches[0] : this.#watches.find(({ picture }) => picture.netns === netns);
     if (watch === undefined) throw nameCall(invalidValue('netns', netns, 'is not watched'), 'snapshot');
-    return watch.picture.snapshot;
+    const named = [...(this.#named?.names.values() ?? [])].sort((a, b) => (a.name < b.name ? -1 : 1));
+    return Object.freeze({ ...watch.picture.snapshot, namedNetns: named });
   }
 
   next(): Promise<IteratorResult<NetworkEvent, undefined>> {
@@ -140,18 +155,21 @@ export class NetworkWatcher implements AsyncIterableIterator<NetworkEvent, undef
     this.#events = [];
     this.#signal?.removeEventListener('abort', this.#onAbort);
     for (const watch of this.#watches) watch.close();
+    this.#named?.close();
     for (const waiter of this.#waiters.splice(0)) waiter.resolve(DONE);
   }
 
   /** Keeps the process alive, as it does from the start. */
   ref(): this {
     for (const watch of this.#watches) watch.keepAlive(true);
+    this.#named?.keepAlive(true);
     return this;
   }
 
   /** Lets the process end although events may still come. */
   unref(): this {
     for (const watch of this.#watches) watch.keepAlive(false);
+    this.#named?.keepAlive(false);
     return this;
   }
 
@@ -166,7 +184,8 @@ export class NetworkWatcher implements AsyncIterableIterator<NetworkEvent, undef
 
   async #start(initial: boolean, receiveBuffer: number | undefined): Promise<void> {
     try {
-      await Promise.all(this.#watches.map((watch) => this.#startOne(watch, initial, receiveBuffer)));
+      const names = this.#startNames(initial);
+      await Promise.all([names, ...this.#watches.map((watch) => this.#startOne(watch, initial, receiveBuffer))]);
     } catch (error) {
       this.#fail(error);
     }
@@ -177,11 +196,26 @@ export class NetworkWatcher implements AsyncIterableIterator<NetworkEvent, undef
   async #startOne(watch: NetnsWatch, initial: boolean, receiveBuffer: number | undefined): Promise<void> {
     await watch.start(receiveBuffer);
     const seen = this.#seen.get(watch.picture.netns) as Picture;
-    const events = differences(seen, watch.picture);
+    this.#begin(differences(seen, watch.picture), initial);
+  }
+
+  async #startNames(initial: boolean): Promise<void> {
+    if (this.#named === undefined) return;
+    await this.#named.start();
+    this.#begin(nameChanges(this.#seenNames, this.#named.names), initial);
+  }
+
+  /** What there is at first is told, or known. */
+  #begin(events: readonly NetworkEvent[], initial: boolean): void {
     for (const event of events) {
       if (initial) this.#deliver(event);
-      else seen.follow(event);
+      else this.#follow(event);
     }
+  }
+
+  #follow(event: NetworkEvent): void {
+    if (event.type === 'namedNetns') followName(this.#seenNames, event);
+    else this.#seen.get(event.netns)?.follow(event);
   }
 
   #deliver(event: NetworkEvent): void {
@@ -205,12 +239,12 @@ export class NetworkWatcher implements AsyncIterableIterator<NetworkEvent, undef
   #take(): NetworkEvent | undefined {
     if (this.#overflown) {
       this.#overflown = false;
-      this.#events = this.#watches.flatMap(({ picture }) =>
-        differences(this.#seen.get(picture.netns) as Picture, picture),
-      );
+      const names = this.#named === undefined ? [] : nameChanges(this.#seenNames, this.#named.names);
+      const others = this.#watches.map(({ picture }) => differences(this.#seen.get(picture.netns) as Picture, picture));
+      this.#events = [names, ...others].flat();
     }
     const event = this.#events.shift();
-    if (event !== undefined) this.#seen.get(event.netns)?.follow(event);
+    if (event !== undefined) this.#follow(event);
     return event;
   }
 
@@ -226,23 +260,31 @@ export class NetworkWatcher implements AsyncIterableIterator<NetworkEvent, undef
 }
 
 /** What leads from one picture to another. */
-function differences(from: Picture, to: Picture): NetworkEvent[] {
+function differences(from: Picture, to: Picture): NetnsEvent[] {
   const copy = new Picture(from.netns);
   for (const type of Object.values(NAMES)) copy.adopt(type, from.rows(type) as never);
   return Object.values(NAMES).flatMap((type) => copy.adopt(type, to.rows(type) as never));
 }
 
-function tablesOf(selection: unknown): TableName[] {
+/** What a watcher is to watch. */
+interface Selection {
+  readonly tables: readonly TableName[];
+  readonly namedNetns: boolean;
+}
+
+function selectionOf(selection: unknown): Selection {
   if (typeof selection !== 'object' || selection === null) throw wrongType('selection', 'an object', selection);
   const named = Object.entries(selection).filter(([, wanted]) => wanted !== undefined);
   for (const [name, wanted] of named) {
-    if (!Object.hasOwn(NAMES, name)) throw invalidValue(name, wanted, `is none of ${Object.keys(NAMES).join(', ')}`);
+    if (!Object.hasOwn(NAMES, name) && name !== 'namedNetns')
+      throw invalidValue(name, wanted, `is none of ${Object.keys(NAMES).join(', ')}, namedNetns`);
     if (typeof wanted !== 'boolean') throw wrongType(name, 'true or false', wanted);
   }
-  if (named.length === 0) return Object.values(NAMES);
-  const tables = named.flatMap(([name, wanted]) => (wanted ? [NAMES[name as keyof WatchSelection]] : []));
-  if (tables.length === 0) throw invalidValue('selection', selection, 'selects nothing');
-  return tables;
+  if (named.length === 0) return { tables: Object.values(NAMES), namedNetns: false };
+  const wanted = named.flatMap(([name, wanted]) => (wanted ? [name] : []));
+  if (wanted.length === 0) throw invalidValue('selection', selection, 'selects nothing');
+  const tables = wanted.flatMap((name) => (Object.hasOwn(NAMES, name) ? [NAMES[name as keyof typeof NAMES]] : []));
+  return { tables, namedNetns: wanted.includes('namedNetns') };
 }
 
 function namespacesOf(given: unknown): Netns[] {
