@@ -1,3 +1,4 @@
+import { release } from 'node:os';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createNetns } from '../../lib/netns/calls.js';
 import type { Netns } from '../../lib/netns/netns.js';
@@ -157,10 +158,28 @@ describeKernel('policy rules', () => {
   });
 
   test('what the kernel refuses, it refuses in its own words', async () => {
-    await expect(addRule({ flowLabel: 5, table: 100, netns })).rejects.toMatchObject({
+    await expect(addRule({ tos: 3, table: 100, netns })).rejects.toMatchObject({
       code: 'EINVAL',
-      kernelMessage: expect.stringMatching(/[Ff]low label/),
+      kernelMessage: expect.stringMatching(/tos/),
     });
+  });
+
+  test('what a kernel does not know yet is not passed over', async () => {
+    const before = await listRules({ netns });
+    const rule = { dscp: 0, sourcePort: 0x1200, sourcePortMask: 0xff00, table: 100, priority: 5, netns } as const;
+    const [major = 0, minor = 0] = release().split('.').map(Number);
+    if (major > 6 || (major === 6 && minor >= 15)) {
+      await addRule(rule);
+      const [listed] = await listRules({ table: 100, netns });
+      expect(listed).toMatchObject(rule);
+      await deleteRule(listed as RuleSpec);
+    } else {
+      await expect(addRule(rule)).rejects.toMatchObject({
+        code: 'EOPNOTSUPP',
+        attribute: expect.stringMatching(/^FRA_/),
+      });
+    }
+    expect(await listRules({ netns })).toEqual(before);
   });
 
   test('rules of one kernel table, all of them, go one by one', async () => {

@@ -1,4 +1,6 @@
+import { constants } from 'node:os';
 import { expect, test } from 'vitest';
+import { NetlinkError } from '../../lib/errors.js';
 import { ByteReader, ByteWriter } from '../../lib/netlink/bytes.js';
 import { writeMessage } from '../../lib/netlink/message.js';
 import type { Netns } from '../../lib/netns/netns.js';
@@ -241,6 +243,22 @@ test.each([null, undefined, 7, 'from 10.0.0.0/8'])('%j is no rule', (nothing) =>
       }),
     );
   }
+});
+
+test('a kernel that would pass over what a rule says is not told the rule', () => {
+  const sent: number[] = [];
+  const old = new NetlinkError({ errno: -constants.errno.ENOENT, syscall: 'RTM_DELRULE' });
+  const { netns } = recorder();
+  const exchange = (requests: readonly { type: number }[]) =>
+    requests.map(({ type }) => {
+      sent.push(type);
+      return { values: [], error: old, interrupted: false };
+    });
+  Object.defineProperty(netns, 'sockets', { value: { label: 'old', exchange } });
+  expect(() => addRule.sync({ flowLabel: 5, family: 'inet6', table: 100 }, { netns })).toThrow(
+    expect.objectContaining({ code: 'EOPNOTSUPP', attribute: 'FRA_FLOWLABEL', netns: 'old' }),
+  );
+  expect(sent).toEqual([DELETE]);
 });
 
 const named: [RuleSpec, string][] = [

@@ -10,6 +10,7 @@ import { netnsTold } from '../netns-told.js';
 import { type RouteTable, routeTables } from '../route/names.js';
 import { RTM } from '../types.js';
 import { ruleFamily } from './attributes.js';
+import { refuseUnheard } from './newer.js';
 import { decodeRule, type Rule } from './rule.js';
 import { checkRule, type RuleSpec, ruleRequest } from './spec.js';
 
@@ -17,7 +18,10 @@ type Change = (typeof RTM)['NEWRULE' | 'DELRULE'];
 
 function* change(type: Change, flags: number, spec: RuleSpec, options: NetnsOptions): Operation<void> {
   checkRule(spec);
-  yield* send(netnsOfRule(spec, options), ruleRequest(type, flags, spec));
+  const netns = netnsOfRule(spec, options);
+  const request = ruleRequest(type, flags, spec);
+  yield* refuseUnheard(netns, spec);
+  yield* send(netns, request);
 }
 
 function netnsOfRule({ iif, oif, netns }: RuleSpec, options: NetnsOptions): Netns {
@@ -35,7 +39,7 @@ function netnsOfRule({ iif, oif, netns }: RuleSpec, options: NetnsOptions): Netn
  * `ip rule add from 10.1.0.0/16 fwmark 5 lookup 1000 priority 100`
  *
  * @throws NetlinkError EEXIST if there is one that says the same; EPERM for `uidRange` where the namespace belongs to
- *   another user namespace; EINVAL for what the kernel does not know, such as `l3mdev` without VRFs.
+ *   another user namespace; EOPNOTSUPP for what is newer than the kernel; EINVAL for what the kernel does not know, such as `l3mdev` without VRFs.
  */
 export const addRule = call(
   'addRule',

@@ -36,6 +36,7 @@ export function recorder(path = '/dev/null'): Recorder {
     };
   };
   Object.defineProperty(netns, 'sockets', {
+    configurable: true,
     value: { label: 'recorder', exchange: (requests: readonly Request<unknown>[]) => requests.map(answer) },
   });
   return { netns, sent };
