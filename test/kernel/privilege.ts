@@ -53,6 +53,16 @@ const NEEDS = {
     lack: 'bpf(2) loads none',
     met: () => succeeds('python3', '-c', LOAD_BPF, '0', 'true'),
   },
+  nftables: {
+    who: 'nftables',
+    lack: 'nft is not installed, or the kernel has no nf_tables',
+    met: () => succeeds('nft', 'list', 'tables'),
+  },
+  conntrack: {
+    who: 'connection tracking',
+    lack: 'conntrack is not installed, or the kernel has no nf_conntrack_netlink',
+    met: () => succeeds('conntrack', '--count'),
+  },
   qemu: {
     who: 'a QEMU guest on a TAP',
     lack: 'qemu-system-x86_64 is not installed',
