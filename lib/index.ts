@@ -7,6 +7,7 @@
  */
 export { announceAddresses } from './announce/announce.js';
 export { DumpInterruptedError, NetlinkError } from './errors.js';
+export { deleteConntrack, listConntrack } from './netfilter/conntrack/calls.js';
 export { addMasquerade, deleteMasquerade, listMasquerades } from './netfilter/nat/masquerade.js';
 export { addPortMapping, deletePortMappings, listPortMappings } from './netfilter/nat/port-mapping.js';
 export { createNetns, deleteNetns, listNetns, openNetns } from './netns/calls.js';

@@ -177,6 +177,10 @@ export const addPortMapping = netloom.addPortMapping.sync;
 export const deletePortMappings = netloom.deletePortMappings.sync;
 /** Synchronous {@link netloom.listPortMappings}. */
 export const listPortMappings = netloom.listPortMappings.sync;
+/** Synchronous {@link netloom.deleteConntrack}. */
+export const deleteConntrack = netloom.deleteConntrack.sync;
+/** Synchronous {@link netloom.listConntrack}. */
+export const listConntrack = netloom.listConntrack.sync;
 
 /** Synchronous {@link netloom.getSysctl}. */
 export const getSysctl = netloom.getSysctl.sync;

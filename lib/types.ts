@@ -1,6 +1,15 @@
 /** The public types, which `netloom` and `netloom/sync` share. */
 
 export type { AnnounceAddressesOptions } from './announce/announce.js';
+export type { ConntrackSelection, ListConntrackOptions } from './netfilter/conntrack/calls.js';
+export type {
+  ConntrackEntry,
+  ConntrackFilter,
+  ConntrackProtocol,
+  ConntrackState,
+  ConntrackStatus,
+  ConntrackTuple,
+} from './netfilter/conntrack/entry.js';
 export type { MappedPort, PortMapping, PortMappingSpec, PortProtocol } from './netfilter/nat/mapping.js';
 export type { ListByOwnerOptions, Masquerade, MasqueradeSpec, OwnerSelection } from './netfilter/nat/masquerade.js';
 export type { UnknownAttribute } from './netlink/attributes.js';

@@ -7,16 +7,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import {
-  addRoute,
-  createBridge,
-  createNetns,
-  createVeth,
-  type Netns,
-  ping,
-  setLink,
-  setSysctl,
-} from 'netloom';
+import { addRoute, createBridge, createNetns, createVeth, type Netns, ping, setLink, setSysctl } from 'netloom';
 import { pathOf, run } from './witness.ts';
 
 export interface Question {

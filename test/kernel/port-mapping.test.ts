@@ -1,20 +1,24 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import {
-  addPortMapping,
   addMasquerade,
+  addPortMapping,
   deleteMasquerade,
   deletePortMappings,
   getSysctl,
   listLinks,
+  listMasquerades,
   listPortMappings,
+  type Netns,
   type PortMappingSpec,
   setSysctl,
 } from 'netloom';
 import * as sync from 'netloom/sync';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type HostNetwork, makeHostNetwork, ruleset } from './host-network.ts';
 import { expectNoLeaks } from './leaks.ts';
 import { describeKernel } from './privilege.ts';
-import { failure, ip, pathOf, run, runProgram } from './witness.ts';
+import { failure, ip, pathOf, run } from './witness.ts';
 
 const V4 = '10.1.0.5/24';
 const V6 = 'fd00:1::5/64';
@@ -51,12 +55,15 @@ describeKernel.needs('nftables')('a published port', () => {
     ['IPv6', '2001:db8::1', '2001:db8::2'],
   ] as const;
 
-  test.for(reached)('is reached from outside by TCP and UDP over %s, and the client is seen as it is', async ([, address, client]) => {
-    expect(await network.client.ask({ protocol: 'tcp', address, port: 8080 })).toBe('ECONNREFUSED');
-    await publish();
-    expect(await network.client.ask({ protocol: 'tcp', address, port: 8080 })).toBe(client);
-    expect(await network.client.ask({ protocol: 'udp', address, port: 8080 })).toBe(client);
-  });
+  test.for(reached)(
+    'is reached from outside by TCP and UDP over %s, and the client is seen as it is',
+    async ([, address, client]) => {
+      expect(await network.client.ask({ protocol: 'tcp', address, port: 8080 })).toBe('ECONNREFUSED');
+      await publish();
+      expect(await network.client.ask({ protocol: 'tcp', address, port: 8080 })).toBe(client);
+      expect(await network.client.ask({ protocol: 'udp', address, port: 8080 })).toBe(client);
+    },
+  );
 
   test('is reached from the host itself, by its own address and by 127.0.0.1', async () => {
     await publish();
@@ -125,13 +132,27 @@ describeKernel.needs('nftables')('a published port', () => {
     }
     const question = { protocol: 'tcp', address: '127.0.0.1', port: 9000 } as const;
     expect(await network.container.ask(question)).toBe('timeout');
-    run('nsenter', `--net=${pathOf(network.host.netns)}`, 'nft', 'delete', 'chain', 'inet', 'netloom', 'guard_loopback');
+    run(
+      'nsenter',
+      `--net=${pathOf(network.host.netns)}`,
+      'nft',
+      'delete',
+      'chain',
+      'inet',
+      'netloom',
+      'guard_loopback',
+    );
     expect(await network.container.ask(question)).toBe('10.1.0.5');
     ip(netns, 'rule del pref 5');
   });
 
   test('is listed with its owner, once for each family', async () => {
-    await publish({ mappings: [{ hostPort: 8080, containerPort: 80 }, { hostPort: 53, containerPort: 5353, protocol: 'udp', hostAddress: '192.0.2.1' }] });
+    await publish({
+      mappings: [
+        { hostPort: 8080, containerPort: 80 },
+        { hostPort: 53, containerPort: 5353, protocol: 'udp', hostAddress: '192.0.2.1' },
+      ],
+    });
     const { netns } = network.host;
     const web = { netns, owner: 'web' };
     expect(await listPortMappings({ netns })).toEqual([
@@ -154,7 +175,14 @@ describeKernel.needs('nftables')('a published port', () => {
   test('that is taken is refused with its owner, and none of the others is mapped', async () => {
     await publish();
     const error = await failure(
-      publish({ owner: 'shop', to: '10.1.0.6', mappings: [{ hostPort: 81, containerPort: 80 }, { hostPort: 8080, containerPort: 80 }] }),
+      publish({
+        owner: 'shop',
+        to: '10.1.0.6',
+        mappings: [
+          { hostPort: 81, containerPort: 80 },
+          { hostPort: 8080, containerPort: 80 },
+        ],
+      }),
     );
     expect(error.message).toBe(
       `addPortMapping: EEXIST: file already exists, NFT_MSG_NEWSETELEM '*:8080/tcp' in namespace ${network.host.netns.id}: the port leads to 10.1.0.5:80, for owner "web"`,
@@ -164,7 +192,12 @@ describeKernel.needs('nftables')('a published port', () => {
 
   test('may be published again as it is, and more ports with it', async () => {
     await publish();
-    await publish({ mappings: [{ hostPort: 8080, containerPort: 80 }, { hostPort: 8081, containerPort: 80 }] });
+    await publish({
+      mappings: [
+        { hostPort: 8080, containerPort: 80 },
+        { hostPort: 8081, containerPort: 80 },
+      ],
+    });
     expect(await network.client.ask({ protocol: 'tcp', address: '192.0.2.1', port: 8081 })).toBe('192.0.2.2');
     expect(await listPortMappings({ netns: network.host.netns, owner: 'web' })).toHaveLength(6);
     expect((await failure(publish({ mappings: [{ hostPort: 8080, containerPort: 443 }] }))).message).toContain(
@@ -196,34 +229,53 @@ describeKernel.needs('nftables')('a published port', () => {
     const nft = (...args: string[]) => run('nsenter', `--net=${pathOf(netns)}`, 'nft', ...args);
     const listed = nft('list', 'ruleset');
     expect(listed).toContain('elements = { tcp . 8080 comment "web" : 10.1.0.5 . 80');
-    run('nsenter', `--net=${pathOf(netns)}`, 'sh', '-c', 'nft list ruleset > /run/rules && nft flush ruleset && nft -f /run/rules');
+    run(
+      'nsenter',
+      `--net=${pathOf(netns)}`,
+      'sh',
+      '-c',
+      'nft list ruleset > /run/rules && nft flush ruleset && nft -f /run/rules',
+    );
     expect(nft('list', 'ruleset')).toBe(listed);
     expect(await network.client.ask({ protocol: 'tcp', address: '192.0.2.1', port: 8080 })).toBe('192.0.2.2');
   });
 
-  test('is lost by none of 50 processes that publish at the same time, and delete', async () => {
+  test('is lost by none of many that publish and delete at the same time, in several processes', async () => {
     const { netns } = network.host;
-    const program = `
-      import { spawn } from 'node:child_process';
-      const one = (i) => \`
-        import { addMasquerade, addPortMapping, deleteMasquerade, deletePortMappings } from 'netloom/sync';
-        const step = (name) => { process.stdout.write(name); };
-        const owner = 'process \${i}';
-        addMasquerade({ owner, sources: ['10.1.1.\${i}'], except: ['10.1.0.0/16'] });
-        addPortMapping({ owner, to: '10.1.1.\${i}', mappings: [{ hostPort: \${i} + 1000, containerPort: 80 }] });
-        if (\${i} % 2) { deleteMasquerade({ owner }); deletePortMappings({ owner }); }
-      \`;
-      const children = Array.from({ length: 50 }, (_, i) => new Promise((resolve) => {
-        spawn(process.execPath, ['--input-type=module', '--eval', one(i)], { stdio: ['ignore', 'ignore', 'inherit'] }).once('exit', resolve);
+    const program = (first: number) => `
+      import { addMasquerade, addPortMapping, deleteMasquerade, deletePortMappings } from 'netloom';
+      await Promise.all(Array.from({ length: 25 }, async (_, i) => {
+        const number = ${first} + i;
+        const owner = 'number ' + number;
+        await addMasquerade({ owner, sources: ['10.1.1.' + number], except: ['10.1.0.0/16'] });
+        await addPortMapping({ owner, to: '10.1.1.' + number, mappings: [{ hostPort: 1000 + number, containerPort: 80 }] });
+        if (number % 2 === 0) return;
+        await deleteMasquerade({ owner });
+        await deletePortMappings({ owner });
       }));
-      console.log(JSON.stringify(await Promise.all(children)));
     `;
-    expect(runProgram(program, { wrap: ['nsenter', `--net=${pathOf(netns)}`] })).toEqual(new Array(50).fill(0));
-    const even = Array.from({ length: 25 }, (_, i) => 1000 + i * 2);
-    const listed = await listPortMappings({ netns });
-    expect(listed.map(({ hostPort }) => hostPort).sort()).toEqual(even);
-    expect(listed.map(({ owner }) => owner).sort()).toEqual(even.map((port) => `process ${port - 1000}`).sort());
-    await Promise.all(listed.flatMap(({ owner }) => [deletePortMappings({ owner, netns }), deleteMasquerade({ owner, netns })]));
+    const children = [0, 25, 50, 75].map((first) =>
+      runAlone(netns, process.execPath, '--input-type=module', '--eval', program(first)),
+    );
+    expect(await Promise.all(children)).toEqual([0, 0, 0, 0]);
+    const even = Array.from({ length: 50 }, (_, i) => i * 2);
+    const byNumber = (a: number, b: number) => a - b;
+    const published = await listPortMappings({ netns });
+    const masqueraded = await listMasquerades({ netns });
+    expect(published.map(({ hostPort }) => hostPort - 1000).sort(byNumber)).toEqual(even);
+    expect(masqueraded.map(({ owner }) => Number(owner.slice(7))).sort(byNumber)).toEqual(even);
+    await Promise.all(
+      published.flatMap(({ owner }) => [deletePortMappings({ owner, netns }), deleteMasquerade({ owner, netns })]),
+    );
     expect(ruleset(netns)).toEqual([]);
   });
 });
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Runs a command inside; resolves to its exit status. */
+const runAlone = (netns: Netns, ...command: string[]): Promise<number | null> =>
+  new Promise((resolve) => {
+    const stdio = ['ignore', 'inherit', 'inherit'] as const;
+    spawn('nsenter', [`--net=${pathOf(netns)}`, ...command], { cwd: root, stdio: [...stdio] }).once('exit', resolve);
+  });

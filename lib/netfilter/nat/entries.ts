@@ -120,7 +120,9 @@ export function* addEntries(
 ): Operation<void> {
   const base = establish(section, chains);
   const keys = new Set(entries.map(idOf));
-  const undo = () => removeEntries(netns, (entry) => entry.owner === entries[0]?.owner && keys.has(idOf(entry)));
+  function* undo(): Operation<void> {
+    yield* removeEntries(netns, (entry) => entry.owner === entries[0]?.owner && keys.has(idOf(entry)));
+  }
   try {
     // As a rule none of them is there, and nothing has to be read.
     yield* transact(netns, [...base, ...byMap(entries, addElements)], { undo });
@@ -148,16 +150,18 @@ const idOf = ({ map, key }: Entry): string => `${map} ${key.join('.')}`;
 const isSame = (a: Entry, b: Entry): boolean =>
   a.owner === b.owner && a.chain === b.chain && String(a.data) === String(b.data);
 
-/** Removes the entries that are `mine`, and what nothing needs then, at last the table. */
-export function removeEntries(netns: Netns, mine: (entry: Entry) => boolean): Operation<void> {
-  return change(netns, ALL_MAPS, ({ entries }) => {
-    const gone = entries.filter(mine);
+/** Removes the entries that are `mine`, and what nothing needs then, at last the table. Gives those that there were. */
+export function* removeEntries(netns: Netns, mine: (entry: Entry) => boolean): Operation<Entry[]> {
+  let gone: Entry[] = [];
+  yield* change(netns, ALL_MAPS, ({ entries }) => {
+    gone = entries.filter(mine);
     const rest = entries.filter((entry) => !mine(entry));
     if (gone.length === 0) return [];
     if (rest.length === 0) return [deleteTable(TABLE)];
     const unused = SECTIONS.filter((section) => uses(section, gone) && !uses(section, rest));
     return [...byMap(gone, deleteElements), ...leave(gone, rest), ...unused.flatMap(dissolve)];
   });
+  return gone;
 }
 
 const uses = (section: Section, entries: readonly Entry[]): boolean =>

@@ -14,6 +14,7 @@ import { type MappedPort, mappedPortOf, type PortMappingSpec, planOf, portText, 
 import type { ListByOwnerOptions, OwnerSelection } from './masquerade.js';
 import { checkOwner } from './owner.js';
 import { addressPortMap, portMap, portSection } from './sections.js';
+import { forgetUdpAfter, forgetUdpBefore } from './stale-udp.js';
 
 const SPEC = { owner: true, mappings: true, to: true, snat: true, netns: true };
 const SECTION_MAPS = portSection.maps.map(({ name }) => name);
@@ -44,11 +45,13 @@ export const addPortMapping = call(
     const { chains, entries, targets, mappings } = planOf(spec);
     const netns = netnsOf(netnsTold(spec.netns, options.netns));
     yield* addEntries(netns, portSection, chains, entries, refuseTaken(netns));
-    const target = targets.get(4);
-    const fromLoopback = mappings.some(({ address }) => address === undefined || address[0] === 127);
-    if (spec.snat === false || target === undefined || !fromLoopback) return;
     try {
-      yield* letLoopbackOut(netns, formatIp(target.bytes));
+      const target = targets.get(4);
+      const byLoopback = mappings.some(({ address }) => address === undefined || address[0] === LOOPBACK);
+      if (spec.snat !== false && target !== undefined && byLoopback) {
+        yield* letLoopbackOut(netns, formatIp(target.bytes));
+      }
+      yield* forgetUdpBefore(netns, mappedPortsOf(netns, entries));
     } catch (error) {
       const made = new Set(entries.map(({ map, key }) => `${map} ${key}`));
       yield* removeEntries(netns, ({ map, key, owner }) => owner === spec.owner && made.has(`${map} ${key}`));
@@ -56,6 +59,12 @@ export const addPortMapping = call(
     }
   },
 );
+
+// 127.0.0.0/8.
+const LOOPBACK = 127;
+
+const mappedPortsOf = (netns: Netns, entries: readonly Entry[]): MappedPort[] =>
+  entries.flatMap((entry) => mappedPortOf(netns, entry) ?? []);
 
 // A container is new with its address, so that it takes over what was left of the one that had it before. A port is
 // not given away.
@@ -109,7 +118,8 @@ export const deletePortMappings = call(
     const { owner, netns } = selection;
     checkOwner(owner);
     const mine = (entry: Entry): boolean => SECTION_MAPS.includes(entry.map) && entry.owner === owner;
-    yield* removeEntries(netnsOf(netnsTold(netns, options.netns)), mine);
+    const place = netnsOf(netnsTold(netns, options.netns));
+    yield* forgetUdpAfter(place, mappedPortsOf(place, yield* removeEntries(place, mine)));
   },
 );
 
@@ -126,9 +136,6 @@ export const listPortMappings = call(
     if (owner !== undefined) checkOwner(owner);
     const netns = netnsOf(options.netns);
     const { entries } = yield* readEntries(netns, PORT_MAPS);
-    return entries.flatMap((entry) => {
-      const port = mappedPortOf(netns, entry);
-      return port === undefined || (owner !== undefined && port.owner !== owner) ? [] : [port];
-    });
+    return mappedPortsOf(netns, entries).filter((port) => owner === undefined || port.owner === owner);
   },
 );
