@@ -48,16 +48,40 @@ const ATTEMPTS = 1000;
 const mapsOf = ({ maps }: Section): string[] => maps.map(({ name }) => name);
 const ALL_MAPS = SECTIONS.flatMap(mapsOf);
 
-/** The entries of maps; of those that are not there, none. */
+/** A list of no more is in one piece: 32 KiB hold more elements, of any length. */
+const ONE_PIECE = 64;
+/** How often a longer list is read until it is as it was read before. */
+const LONG_READS = 8;
+
+/**
+ * The entries of maps; of those that are not there, none. A map is a hash that grows and shrinks in the background. What
+ * is read of it in pieces meanwhile may lack elements, and the kernel does not say so (nft_rhash_walk in
+ * net/netfilter/nft_set_hash.c goes on by counting), so that a long list is read again.
+ */
 export function* readEntries(netns: Netns, maps: readonly string[] = ALL_MAPS): Operation<Seen> {
+  let seen = yield* readOnce(netns, maps);
+  for (let reads = 1; reads < LONG_READS && maps.some((map) => isLong(seen, map)); reads++) {
+    const before = new Set(seen.entries.map(idOf));
+    seen = yield* readOnce(netns, maps);
+    if (before.size === seen.entries.length && seen.entries.every((entry) => before.has(idOf(entry)))) break;
+  }
+  return seen;
+}
+
+const isLong = ({ entries }: Seen, map: string): boolean =>
+  entries.length > ONE_PIECE && entries.filter((entry) => entry.map === map).length > ONE_PIECE;
+
+function* readOnce(netns: Netns, maps: readonly string[]): Operation<Seen> {
   const requests = [getGeneration, ...maps.map((map) => listElements(TABLE, map))];
   for (let attempt = 1; ; attempt++) {
     const [generation, ...lists] = yield* perform(exchange(netns, requests));
     if (generation?.error) throw generation.error;
     if (lists.some(({ interrupted }) => interrupted) && attempt < ATTEMPTS) continue;
+    const entries = lists.flatMap((list, i) => entriesOf(maps[i] as string, list as Reply<Element[]>));
     return {
       generation: generation?.values[0] as number,
-      entries: lists.flatMap((list, i) => entriesOf(maps[i] as string, list as Reply<Element[]>)),
+      // Each once, for the same reason.
+      entries: [...new Map(entries.map((entry) => [idOf(entry), entry])).values()],
     };
   }
 }
