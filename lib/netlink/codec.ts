@@ -244,14 +244,13 @@ export const ipv6 = ipOf(16);
 
 /** An attribute that may stand several times. */
 export function repeated<T>(codec: Codec<T>): Codec<T[]> {
-  const { minimum, nested, path, missing } = codec;
+  const { path, missing } = codec;
   return {
-    minimum,
+    ...(codec as Codec<T[]>),
     repeated: true,
-    // Not spread: the codec may be a table, which is a class.
+    // Of a table, which is a class, the spread has no methods.
     encode: (out, value, field) => (codec as Codec<unknown>).encode(out, value, field),
     decode: (input, start, end) => (codec as Codec<unknown>).decode(input, start, end) as T[],
-    ...(nested && { nested }),
     ...(path && { path: path.bind(codec) }),
     ...(missing && { missing: missing.bind(codec) }),
   };

@@ -1,6 +1,9 @@
 /** No bytes, whoever sent them, crash a decoder, hang it, or make it read past its end. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { decodeEntry, wantedBy } from '../../lib/netfilter/conntrack/entry.js';
+import { NFT } from '../../lib/netfilter/nftables/objects.js';
+import { listElements } from '../../lib/netfilter/nftables/requests.js';
 import { Batch } from '../../lib/netlink/batch.js';
 import { ByteReader } from '../../lib/netlink/bytes.js';
 import { readVerdict } from '../../lib/netlink/extack.js';
@@ -25,6 +28,8 @@ const objects: readonly [string, ReplyDecoder<unknown>][] = [
   ['ids of namespaces', (input, start, end) => decodeNetnsId(nowhere, input, start, end)],
   ['rules', (input, start, end) => decodeRule(nowhere, input, start, end)],
   ['neighbours', (input, start, end) => decodeNeighbor(nowhere, input, start, end)],
+  ['tracked connections', (input, start, end) => decodeEntry(nowhere, wantedBy({}), input, start, end)],
+  ['elements of a set', (input, start, end) => listElements('t', 's').decode?.(input, start, end, NFT.NEWSETELEM)],
   ['forwarding entries', (input, start, end) => decodeFdbEntry(nowhere, input, start, end)],
 ];
 

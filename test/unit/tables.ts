@@ -1,5 +1,16 @@
 /** Every attribute table of the library, and arbitrary values for each, made from what its codecs can hold. */
 import fc from 'fast-check';
+import { conntrackAttributes } from '../../lib/netfilter/conntrack/attributes.js';
+import { batchAttributes } from '../../lib/netfilter/nfnetlink.js';
+import { expressionTables } from '../../lib/netfilter/nftables/expressions.js';
+import {
+  chainFamily,
+  elementFamily,
+  generationFamily,
+  ruleFamily,
+  setFamily,
+  tableFamily,
+} from '../../lib/netfilter/nftables/objects.js';
 import { AttributeTable, type Entries } from '../../lib/netlink/attributes.js';
 import { ByteReader, ByteWriter } from '../../lib/netlink/bytes.js';
 import type { Codec } from '../../lib/netlink/codec.js';
@@ -30,6 +41,17 @@ export const TABLES: readonly (readonly [what: string, table: Table])[] = [
   ['the id of a namespace', netnsIdAttributes as unknown as Table],
   ['a neighbour', neighborAttributes as unknown as Table],
   ['an extended ack', extackAttributes as unknown as Table],
+  ['a tracked connection', conntrackAttributes as unknown as Table],
+  ['a transaction of nf_tables', batchAttributes as unknown as Table],
+  ['a table of nf_tables', tableFamily.attributes as unknown as Table],
+  ['a chain', chainFamily.attributes as unknown as Table],
+  ['a rule of a chain', ruleFamily.attributes as unknown as Table],
+  ['a set', setFamily.attributes as unknown as Table],
+  ['the elements of a set', elementFamily.attributes as unknown as Table],
+  ['a generation', generationFamily.attributes as unknown as Table],
+  ...Object.entries(expressionTables).map(
+    ([name, table]) => [`a ${name} expression`, table as unknown as Table] as const,
+  ),
   ...kindNames().map((kind) => [`a ${kind}`, kindNamed(kind)?.data as Table] as const),
 ];
 

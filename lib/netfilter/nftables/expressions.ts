@@ -104,24 +104,25 @@ const NFTA_EXPR_DATA = 2;
 const NESTED = 0x8000;
 const ATTRIBUTE_HEADER = 4;
 
-type AnyTable = Codec<unknown>;
-const tableOf = (name: string): AnyTable | undefined =>
-  Object.hasOwn(expressionTables, name) ? (expressionTables[name as keyof Tables] as AnyTable) : undefined;
+// Of kinds without a table, nothing but the name is known.
+const NOTHING = attributes({});
+const tableOf = (name: string): Codec<unknown> =>
+  (Object.hasOwn(expressionTables, name) ? expressionTables[name as keyof Tables] : NOTHING) as Codec<unknown>;
 
-/** One of the list in NFTA_RULE_EXPRESSIONS. Those of other kinds decode to their name and no attributes. */
+/** One of the list in NFTA_RULE_EXPRESSIONS. */
 export const expression: Codec<Expression> = {
   minimum: 0,
   nested: true,
   encode(out, [name, values], field) {
     writeAttribute(out, NFTA_EXPR_NAME, objectName, name, field);
-    writeAttribute(out, NFTA_EXPR_DATA | NESTED, tableOf(name) as AnyTable, values, `${field}.${name}`);
+    writeAttribute(out, NFTA_EXPR_DATA | NESTED, tableOf(name), values, `${field}.${name}`);
   },
   decode(input, start, end) {
     let name = '';
     let values: unknown = {};
     for (const { type, at, to } of attributesIn(input, start, end)) {
       if (type === NFTA_EXPR_NAME) name = input.text(at + ATTRIBUTE_HEADER, to);
-      else if (type === NFTA_EXPR_DATA) values = tableOf(name)?.decode(input, at + ATTRIBUTE_HEADER, to) ?? {};
+      else if (type === NFTA_EXPR_DATA) values = tableOf(name).decode(input, at + ATTRIBUTE_HEADER, to);
     }
     return [name, values] as Expression;
   },
