@@ -165,6 +165,7 @@ export const limitBandwidth = netloom.limitBandwidth.sync;
 export const getBandwidthLimit = netloom.getBandwidthLimit.sync;
 /** Synchronous {@link netloom.removeBandwidthLimit}. */
 export const removeBandwidthLimit = netloom.removeBandwidthLimit.sync;
+
 /** Synchronous {@link netloom.addMasquerade}. */
 export const addMasquerade = netloom.addMasquerade.sync;
 /** Synchronous {@link netloom.deleteMasquerade}. */
@@ -177,6 +178,7 @@ export const addPortMapping = netloom.addPortMapping.sync;
 export const deletePortMappings = netloom.deletePortMappings.sync;
 /** Synchronous {@link netloom.listPortMappings}. */
 export const listPortMappings = netloom.listPortMappings.sync;
+
 /** Synchronous {@link netloom.deleteConntrack}. */
 export const deleteConntrack = netloom.deleteConntrack.sync;
 /** Synchronous {@link netloom.listConntrack}. */

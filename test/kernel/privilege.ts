@@ -103,7 +103,10 @@ export const describeKernel = Object.assign(describe.skipIf(!privileged), {
 export const testNeeds = (...needs: Need[]) => test.skipIf(lacks(...needs));
 
 /** What a program needs, by the calls that it makes. */
-export const needsOf = (source: string): Need[] => (/\bcreate(Tap|Tun)\b/.test(source) ? ['tun'] : []);
+export const needsOf = (source: string): Need[] => [
+  ...(/\bcreate(Tap|Tun)\b/.test(source) ? (['tun'] as const) : []),
+  ...(/\baddPortMapping\b/.test(source) ? (['nftables'] as const) : []),
+];
 
 function may(path: string, mode: number): boolean {
   try {
