@@ -170,7 +170,8 @@ export function* addEntries(
   });
 }
 
-const idOf = ({ map, key }: Entry): string => `${map} ${key.join('.')}`;
+const idOf = ({ map, key }: Entry): string =>
+  `${map} ${Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1')}`;
 const isSame = (a: Entry, b: Entry): boolean =>
   a.owner === b.owner && a.chain === b.chain && String(a.data) === String(b.data);
 
