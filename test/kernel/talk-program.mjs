@@ -64,3 +64,5 @@ process.on(
     process.send?.({ id, answer: await answer.catch(({ code }) => code) });
   },
 );
+
+process.on('disconnect', () => process.exit());
