@@ -8,7 +8,7 @@ import { invalidValue, wrongType } from '../errors.js';
 import type { Handle } from '../native/binding.js';
 import { givenNetns, type Netns } from '../netns/netns.js';
 import { call, type Operation } from '../operation.js';
-import { parseHost, parsePort } from './endpoint.js';
+import { boundAt, checkBoundPort, parseHost, parsePort } from './endpoint.js';
 import { type BindOptions, flagsOf, openHandle } from './open.js';
 
 export interface BindDgramOptions extends BindOptions {
@@ -39,23 +39,20 @@ export const bindDgram = call(
     const host = parseHost(options.address ?? (family === AF_INET ? '0.0.0.0' : '::'), 'address');
     if (host.family !== family)
       throw invalidValue('address', options.address, `is none for a socket of type '${typeOf(socket)}'`);
+    const port = parsePort(options.port ?? 0);
+    checkBoundPort(host, port);
     const flags = flagsOf(options, family, 'dgram');
-    const handle = yield* openHandle(inside, {
-      family,
-      type: 'dgram',
-      host,
-      port: parsePort(options.port ?? 0),
-      flags,
-    });
+    const handle = yield* openHandle(inside, { family, type: 'dgram', host, port, flags });
     try {
-      return adopt(socket, handle);
+      adopt(socket, handle);
     } finally {
       handle.close();
     }
+    return boundAt(host, port, () => socket.address());
   },
 );
 
-function adopt(socket: Socket, handle: Handle): AddressInfo {
+function adopt(socket: Socket, handle: Handle): void {
   refuseBound(socket);
   const fd = handle.release();
   try {
@@ -65,7 +62,6 @@ function adopt(socket: Socket, handle: Handle): AddressInfo {
     if (!isBound(socket)) closeSync(fd);
     throw error;
   }
-  return socket.address();
 }
 
 const typeOf = (socket: object): unknown => ('type' in socket ? socket.type : undefined);
@@ -83,7 +79,8 @@ function isBound(socket: Socket): boolean {
   try {
     socket.address();
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    // Bound to a link-local address (see boundAt).
+    return error instanceof Error && 'code' in error && error.code === 'ENXIO';
   }
 }

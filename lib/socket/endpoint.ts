@@ -1,4 +1,5 @@
 /** Where a socket is bound, listens or connects to: an IP address and a port, as options have them. */
+import type { AddressInfo } from 'node:net';
 import { AF_INET6, familyOf, type IpFamily, parseIp } from '../addressing/ip.js';
 import { invalidValue, wrongType } from '../errors.js';
 import { checkInteger } from '../netlink/codec.js';
@@ -49,3 +50,16 @@ export function* scopeOf({ zone, text }: Host, netns: Netns, field: string): Ope
 /** `10.0.0.1:80`, `[::1]:80`: as errors name it. */
 export const endpointText = ({ family, text }: Host, port: number): string =>
   family === AF_INET6 ? `[${text}]:${port}` : `${text}:${port}`;
+
+/**
+ * Where a socket is bound, as its own `address()` tells it: but not of a link-local address, where Node looks for the
+ * link in the namespace of this thread, and throws, or names another link.
+ */
+export const boundAt = (host: Host, port: number, tell: () => AddressInfo): AddressInfo =>
+  host.zone === undefined ? tell() : { address: `${host.text}%${host.zone}`, family: 'IPv6', port };
+
+/** A port that can be told. */
+export function checkBoundPort(host: Host, port: number): void {
+  if (host.zone !== undefined && port === 0)
+    throw invalidValue('port', port, 'must be chosen with a link-local address: Node could not tell which one it got');
+}

@@ -5,7 +5,7 @@ import { invalidValue, wrongType } from '../errors.js';
 import type { Handle } from '../native/binding.js';
 import { givenNetns, type Netns } from '../netns/netns.js';
 import { call, type Effect, type Operation, perform } from '../operation.js';
-import { parseHost, parsePort } from './endpoint.js';
+import { boundAt, checkBoundPort, type Host, parseHost, parsePort } from './endpoint.js';
 import { type BindOptions, checkBacklog, flagsOf, openHandle } from './open.js';
 
 export interface ListenOptions extends BindOptions {
@@ -22,6 +22,9 @@ const OPTIONS = { host: true, port: true, backlog: true, reuseAddr: true, reuseP
  * node:http2, node:tls). The server runs on this thread as any other, so one event loop serves many namespaces, on the
  * same address and port in each. Gives `server.address()`; closing the server closes the socket.
  *
+ * Of a peer with a link-local address Node cannot tell `remoteAddress`, but throws: it looks for the link in the
+ * namespace of this thread. A Worker of `netnsWorker` can.
+ *
  * `ip netns exec NAME ...`, for the socket alone
  *
  *     const server = http.createServer((request, response) => response.end('hello'));
@@ -37,35 +40,46 @@ export const listen = call(
     if (!(server instanceof Server)) throw wrongType('server', 'a server of node:net, node:http ...', server);
     if (server.listening) throw invalidValue('server', server, 'listens already');
     const { port = 0, backlog = 511 } = options;
-    const wanted = { port: parsePort(port), backlog: checked(backlog) };
-    const handle = yield* open(inside, wanted, options);
+    checkBacklog(backlog);
+    const wanted = { port: parsePort(port), backlog };
+    const { handle, host } = yield* open(inside, wanted, options);
     try {
-      return yield* perform(adoption(server, handle, wanted.backlog));
+      return yield* perform(adoption(server, handle, backlog, () => boundAt(host, port, () => addressOf(server))));
     } finally {
       handle.close();
     }
   },
 );
 
-function checked(backlog: unknown): number {
-  checkBacklog(backlog);
-  return backlog;
+interface Opened {
+  readonly handle: Handle;
+  readonly host: Host;
 }
 
-function* open(netns: Netns, wanted: { port: number; backlog: number }, options: ListenOptions): Operation<Handle> {
-  const on = (address: string, { ipv6Only }: ListenOptions): Operation<Handle> => {
-    const host = parseHost(address, 'host');
-    const { family } = host;
-    const flags = flagsOf({ ...options, ipv6Only }, family, 'stream');
-    return openHandle(netns, { ...wanted, family, type: 'stream', host, flags });
-  };
-  if (options.host !== undefined) return yield* on(options.host, options);
+function* open(
+  netns: Netns,
+  wanted: { readonly port: number; readonly backlog: number },
+  options: ListenOptions,
+): Operation<Opened> {
+  if (options.host !== undefined) return yield* openAt(netns, wanted, parseHost(options.host, 'host'), options);
   try {
-    return yield* on('::', options);
+    return yield* openAt(netns, wanted, parseHost('::', 'host'), options);
   } catch (error) {
     if (!isWithoutIpv6(error) || options.ipv6Only) throw error;
-    return yield* on('0.0.0.0', {});
+    return yield* openAt(netns, wanted, parseHost('0.0.0.0', 'host'), options);
   }
+}
+
+function* openAt(
+  netns: Netns,
+  wanted: { readonly port: number; readonly backlog: number },
+  host: Host,
+  options: ListenOptions,
+): Operation<Opened> {
+  const { family } = host;
+  checkBoundPort(host, wanted.port);
+  const flags = flagsOf(options, family, 'stream');
+  return { handle: yield* openHandle(netns, { ...wanted, family, type: 'stream', host, flags }), host };
 }
 
 /** As where the kernel was started with ipv6.disable=1. */
@@ -73,7 +87,7 @@ const isWithoutIpv6 = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && (error.code === 'EAFNOSUPPORT' || error.code === 'EADDRNOTAVAIL');
 
 /** The server takes the socket over. Where it fails, nobody has it any more. */
-function adoption(server: Server, handle: Handle, backlog: number): Effect<AddressInfo> {
+function adoption(server: Server, handle: Handle, backlog: number, tell: () => AddressInfo): Effect<AddressInfo> {
   const { fd } = handle;
   const { ino } = fstatSync(fd);
   // Throws for a server that has begun to listen meanwhile; the socket is still the handle's then.
@@ -88,7 +102,7 @@ function adoption(server: Server, handle: Handle, backlog: number): Effect<Addre
   return {
     now() {
       start();
-      if (server.listening) return addressOf(server);
+      if (server.listening) return tell();
       discard();
       throw invalidValue('server', server, "cannot listen; its 'error' event, in the next turn, says why");
     },
@@ -96,7 +110,7 @@ function adoption(server: Server, handle: Handle, backlog: number): Effect<Addre
       const settled = (): void => void server.off('listening', listening).off('error', failed);
       const listening = (): void => {
         settled();
-        waiting.done(addressOf(server));
+        waiting.done(tell());
       };
       const failed = (error: Error): void => {
         settled();

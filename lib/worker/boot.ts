@@ -45,6 +45,11 @@ function become(program: Program): void {
 function evaluate(code: string, filename: string): void {
   const module = { exports: {} };
   const require = createRequire(join(process.cwd(), filename));
+  // Node warns of how import() in the code is served here, once; nobody has asked for that.
+  const { emitWarning } = process;
+  process.emitWarning = (...args: [never]) => {
+    if (!String(args[0]).startsWith('vm.USE_MAIN_CONTEXT_DEFAULT_LOADER')) emitWarning.apply(process, args);
+  };
   Object.assign(globalThis, { module, exports: module.exports, require, __filename: filename, __dirname: '.' });
   vm.runInThisContext(code, {
     filename,

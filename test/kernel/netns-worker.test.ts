@@ -1,0 +1,405 @@
+import dgram from 'node:dgram';
+import dns from 'node:dns';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import http from 'node:http';
+import net, { type AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { MessageChannel, Worker, type WorkerOptions } from 'node:worker_threads';
+import {
+  bindDgram,
+  createNetns,
+  createVeth,
+  currentNetns,
+  deleteNetns,
+  listen,
+  listLinks,
+  type Netns,
+  netnsWorker,
+  setLink,
+} from 'netloom';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { answerNames } from './dns-server.ts';
+import { expectNoLeaks } from './leaks.ts';
+import { describeKernel, testNeeds } from './privilege.ts';
+import { runProgram } from './witness.ts';
+
+const PROGRAM = new URL('./netns-worker-program.mjs', import.meta.url);
+const TERMINATIONS = 40;
+
+/** Threads of this process by the namespace that they are in. */
+function threadsIn(netns: Netns): string[] {
+  return readdirSync('/proc/self/task').filter((thread) => {
+    try {
+      return readlinkSync(`/proc/self/task/${thread}/ns/net`) === `net:[${netns.id}]`;
+    } catch {
+      return false; // it has ended meanwhile
+    }
+  });
+}
+
+/** The first message of a Worker; what it failed with otherwise. */
+async function told<T>(worker: Worker): Promise<T> {
+  const [message] = (await once(worker, 'message')) as [T];
+  return message;
+}
+
+/** Runs code inside until it has sent its first message. */
+async function inside<T>(netns: Netns, code: string, options: WorkerOptions = {}): Promise<T> {
+  const worker = netnsWorker(netns, code, { ...options, eval: true });
+  try {
+    return await told<T>(worker);
+  } finally {
+    await worker.terminate();
+  }
+}
+
+const SAY = "const say = (what) => require('node:worker_threads').parentPort.postMessage(what);";
+const ERROR_OF = 'const errorOf = ({ code, errno, syscall, message }) => ({ code, errno, syscall, message });';
+
+describeKernel('a Worker in a namespace', () => {
+  expectNoLeaks(async () => {
+    await listLinks();
+    // What this process keeps open once it has had a Worker, a lookup and a request.
+    await new Worker('', { eval: true }).terminate();
+    await dns.promises.lookup('localhost');
+    await readFile('/proc/self/status');
+  });
+
+  let netns: Netns;
+  beforeEach(async () => {
+    netns = await createNetns();
+    await setLink('lo', { up: true }, { netns });
+  });
+  afterEach(() => netns.close());
+
+  test('serves HTTP to this thread through a veth pair, and fetches from it', async () => {
+    await createVeth({
+      name: 'outside',
+      up: true,
+      addresses: ['10.77.0.1/24'],
+      peer: { name: 'eth0', netns, up: true, addresses: ['10.77.0.2/24'] },
+    });
+    const worker = netnsWorker(netns, PROGRAM);
+    const server = http.createServer((request, response) => response.end(`${request.socket.remoteAddress} asked`));
+    try {
+      const { listening } = await told<{ listening: number }>(worker);
+      expect(await get('10.77.0.2', listening)).toBe('::ffff:10.77.0.1 asks');
+      server.listen(0, '10.77.0.1');
+      await once(server, 'listening');
+      worker.postMessage(`http://10.77.0.1:${(server.address() as AddressInfo).port}/`);
+      expect(await told(worker)).toEqual({ fetched: '10.77.0.2 asked' });
+    } finally {
+      server.closeAllConnections();
+      server.close();
+      await worker.terminate();
+    }
+  });
+
+  test('two of them, in two namespaces, serve the same port; neither is seen here', async () => {
+    const other = await createNetns();
+    const workers = [netns, other].map((one) => netnsWorker(one, PROGRAM, { workerData: { port: 8088 } }));
+    try {
+      expect(await Promise.all(workers.map(told))).toEqual([{ listening: 8088 }, { listening: 8088 }]);
+      const [error] = await once(net.connect(8088, '127.0.0.1'), 'error');
+      expect(error).toMatchObject({ code: 'ECONNREFUSED' });
+    } finally {
+      await Promise.all(workers.map((worker) => worker.terminate()));
+      other.close();
+    }
+  });
+
+  test('only its own thread is inside; the rest of this process is as before', async () => {
+    const mounts = readFileSync('/proc/self/mountinfo', 'utf8');
+    const before = { id: currentNetns().id, servers: dns.getServers(), cwd: process.cwd() };
+    const worker = netnsWorker(
+      netns,
+      `${SAY}
+      const { readFile } = require('node:fs/promises');
+      const { lookup } = require('node:dns').promises;
+      const { pbkdf2 } = require('node:crypto');
+      let work = [];
+      for (let i = 0; i < 8; i++) work.push(readFile('/etc/hosts'), new Promise((done) => pbkdf2('a', 'b', 1000, 8, 'sha256', done)));
+      Promise.all(work).then(() => say('libuv has worked'));
+      require('node:worker_threads').parentPort.on('message', () => lookup('localhost').then(() => say(process.cwd())));`,
+      { eval: true },
+    );
+    try {
+      await told(worker);
+      expect(threadsIn(netns)).toHaveLength(1);
+      process.chdir('/');
+      worker.postMessage('now look something up');
+      // It follows process.chdir, as any Worker.
+      expect(await told(worker)).toBe('/');
+      expect(threadsIn(netns)).toHaveLength(2);
+      expect(await dns.promises.lookup('localhost', { family: 4 })).toEqual({ address: '127.0.0.1', family: 4 });
+      expect(await readFile('/proc/self/mountinfo', 'utf8')).toBe(mounts);
+      process.chdir(before.cwd);
+      expect({ id: currentNetns().id, servers: dns.getServers(), cwd: process.cwd() }).toEqual(before);
+      expect(readlinkSync('/proc/thread-self/ns/net')).toBe(`net:[${before.id}]`);
+    } finally {
+      process.chdir(before.cwd);
+      await worker.terminate();
+    }
+    expect(threadsIn(netns)).toEqual([]);
+  });
+
+  test('the library acts inside, and child processes and Workers are too', async () => {
+    const code = `${SAY}
+      const { readlinkSync } = require('node:fs');
+      const { execFileSync } = require('node:child_process');
+      const { Worker } = require('node:worker_threads');
+      import(${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)}).then(async (netloom) => {
+        const worker = new Worker("require('node:worker_threads').parentPort.postMessage(require('node:fs').readlinkSync('/proc/thread-self/ns/net'))", { eval: true });
+        const nested = await new Promise((done) => worker.once('message', done));
+        await netloom.createVeth({ name: 'a', peer: { name: 'b' } });
+        say({
+          current: netloom.currentNetns().id,
+          links: (await netloom.listLinks()).map(({ name }) => name).sort(),
+          child: execFileSync('readlink', ['/proc/self/ns/net'], { encoding: 'utf8' }).trim(),
+          nested,
+        });
+      });`;
+    const own = `net:[${netns.id}]`;
+    expect(await inside(netns, code)).toEqual({ current: netns.id, links: ['a', 'b', 'lo'], child: own, nested: own });
+  });
+
+  test('the namespace may be closed at once: the Worker holds it', async () => {
+    const worker = netnsWorker(netns, PROGRAM);
+    netns.close();
+    expect(await told<{ listening: number }>(worker)).toEqual({ listening: expect.any(Number) });
+    await worker.terminate();
+  });
+
+  describe('is like any other Worker', () => {
+    /** What a program sees of how it was started. */
+    const REPORT = `
+      const threads = require('node:worker_threads');
+      const { workerData, parentPort, threadId, resourceLimits } = threads;
+      const report = {
+        workerData: workerData?.port ? 'a port' : workerData,
+        argv: process.argv, execArgv: process.execArgv, env: process.env.NETLOOM_TEST,
+        limits: { ...resourceLimits }, main: require.main === module, isMainThread: threads.isMainThread,
+        filename: __filename, stdin: process.stdin.readableEnded,
+      };
+      console.log('to stdout');
+      if (workerData?.port) workerData.port.postMessage(report); else parentPort.postMessage(report);
+      if (workerData?.fail) throw Object.assign(new TypeError('as told'), { code: 'ETOLD' });
+      process.exit();`;
+    const FILE = '/tmp/netloom-worker-report.cjs';
+    beforeAll(() => writeFileSync(FILE, REPORT));
+    afterAll(() => rmSync(FILE));
+
+    async function outcome(
+      start: (file: string, options: WorkerOptions) => Worker,
+      file: string,
+      options: WorkerOptions,
+    ) {
+      const worker = start(file, { ...options, stdout: true });
+      const seen: unknown[] = [];
+      const channel = (options.workerData as { port?: unknown } | undefined)?.port;
+      worker.on('message', (message) => seen.push(message));
+      worker.on('error', ({ name, message, code }: NodeJS.ErrnoException) => seen.push({ name, message, code }));
+      const [stdout, [code]] = await Promise.all([
+        text(worker.stdout),
+        new Promise<[number]>((resolve) => worker.once('exit', (status) => resolve([status]))),
+      ]);
+      return { seen, stdout, code, channel: channel !== undefined };
+    }
+
+    const cases: [string, string, WorkerOptions][] = [
+      ['a file', FILE, {}],
+      ['a relative file', `./${'../'.repeat(20)}${FILE.slice(1)}`, { workerData: { a: [1n] }, argv: ['x', 'y'] }],
+      ['code', `'use strict';${REPORT}`, { eval: true, argv: ['x'], env: { NETLOOM_TEST: 'yes' } }],
+      ['options of V8 and Node', FILE, { execArgv: ['--no-warnings'], resourceLimits: { maxOldGenerationSizeMb: 64 } }],
+      ['an exception', FILE, { workerData: { fail: true } }],
+      ['a file that there is not', '/tmp/netloom-no-such-file.js', {}],
+    ];
+    test.each(cases)('run with %s', async (_, file, options) => {
+      const plain = await outcome((...args) => new Worker(...args), file, options);
+      expect(await outcome((...args) => netnsWorker(netns, ...args), file, options)).toEqual(plain);
+      expect(plain.seen.length).toBeGreaterThan(0);
+    });
+
+    test('run with what is transferred to it, and a name', async () => {
+      const { port1, port2 } = new MessageChannel();
+      const worker = netnsWorker(netns, FILE, { workerData: { port: port2 }, transferList: [port2], name: 'inside' });
+      const [report] = await once(port1, 'message');
+      expect(report).toMatchObject({ workerData: 'a port', main: true, filename: FILE });
+      port1.close();
+      await worker.terminate();
+    });
+
+    test('run with a module, by a URL of its file or of its own text', async () => {
+      const module = `import { parentPort, workerData } from 'node:worker_threads';
+        import { lookup } from 'node:dns';
+        import { readlinkSync } from 'node:fs';
+        lookup('localhost', { family: 4 }, (error, address) => parentPort.postMessage([workerData, address, readlinkSync('/proc/thread-self/ns/net')]));`;
+      const expected = ['data', '127.0.0.1', `net:[${netns.id}]`];
+      const options = { workerData: 'data' };
+      const path = '/tmp/netloom-worker-module.mjs';
+      writeFileSync(path, module);
+      try {
+        for (const url of [new URL(`data:text/javascript,${encodeURIComponent(module)}`), new URL(`file://${path}`)]) {
+          const worker = netnsWorker(netns, url, options);
+          expect(await told(worker)).toEqual(expected);
+          await new Promise((resolve) => worker.once('exit', resolve));
+        }
+      } finally {
+        rmSync(path);
+      }
+    });
+
+    test('in the namespace of the process it is one', async () => {
+      const worker = netnsWorker(currentNetns(), FILE);
+      expect(await told(worker)).toMatchObject({ argv: [process.execPath, FILE], main: true });
+    });
+  });
+
+  describe('with a name', () => {
+    const NAME = 'netloom-worker-test';
+    const ETC = `/etc/netns/${NAME}`;
+    let named: Netns;
+    let server: dgram.Socket;
+    let asked: string[];
+    beforeEach(async () => {
+      named = await createNetns(NAME);
+      await setLink('lo', { up: true }, { netns: named });
+      server = dgram.createSocket('udp4');
+      await bindDgram(named, server, { address: '127.0.0.1', port: 53 });
+      asked = answerNames(server, { 'web.test': '127.0.0.7', 'xn--bcher-kva.test': '127.0.0.8' });
+      mkdirSync(ETC, { recursive: true });
+      writeFileSync(`${ETC}/resolv.conf`, 'nameserver 127.0.0.1\noptions timeout:1 attempts:1\n');
+      writeFileSync(`${ETC}/hosts`, '127.0.0.1 localhost\n127.0.0.9 only.inside\n::9 only.inside\n');
+    });
+    afterEach(async () => {
+      server.close();
+      await deleteNetns(named);
+      rmSync(ETC, { recursive: true, force: true });
+      // Only if it was this that made it.
+      if (existsSync('/etc/netns') && readdirSync('/etc/netns').length === 0) rmSync('/etc/netns', { recursive: true });
+    });
+
+    testNeeds('etc')('a request by name asks the name server of the namespace', async () => {
+      const web = http.createServer((_, response) => response.end('found by its name'));
+      const { port } = await listen(named, web, { host: '127.0.0.7' });
+      const code = `${SAY}
+        require('node:http').get('http://web.test:${port}/', async (response) => say(Buffer.concat(await response.toArray()).toString()));`;
+      expect(await inside(named, code)).toBe('found by its name');
+      expect(asked).toContain('A web.test');
+      const byFetch = `${SAY} fetch('http://web.test:${port}/').then((response) => response.text()).then(say);`;
+      expect(await inside(named, byFetch)).toBe('found by its name');
+      web.closeAllConnections();
+      web.close();
+    });
+
+    testNeeds('etc')('every way of node:dns does, and this thread none', async () => {
+      const before = dns.getServers();
+      const code = `${SAY} ${ERROR_OF}
+        const dns = require('node:dns');
+        const { promisify } = require('node:util');
+        const called = (run) => new Promise((done) => run((error, ...results) => done(error ? errorOf(error) : results)));
+        (async () => say({
+          servers: dns.getServers(),
+          lookup: await called((done) => dns.lookup('web.test', 4, done)),
+          all: await called((done) => dns.lookup('only.inside', { all: true, order: 'ipv4first', verbatim: false }, done)),
+          six: await called((done) => dns.lookup('only.inside', { family: 'IPv6' }, done)),
+          promised: await dns.promises.lookup('web.test', { family: 4 }),
+          promisified: await promisify(dns.lookup)('web.test', { family: 4 }),
+          idn: await dns.promises.lookup('b\\u00fccher.test', { family: 4 }),
+          none: await dns.promises.lookup('nothing.test').catch(errorOf),
+          resolved: await dns.promises.resolve4('web.test'),
+          resolver: await new dns.promises.Resolver().resolve4('web.test'),
+          callback: await called((done) => new dns.Resolver().resolve4('web.test', done)),
+          service: await called((done) => dns.lookupService('127.0.0.9', 80, done)),
+          promisedService: await dns.promises.lookupService('127.0.0.9', 443),
+        }))();`;
+      const web = { address: '127.0.0.7', family: 4 };
+      expect(await inside(named, code)).toEqual({
+        servers: ['127.0.0.1'],
+        lookup: ['127.0.0.7', 4],
+        all: [
+          [
+            { address: '127.0.0.9', family: 4 },
+            { address: '::9', family: 6 },
+          ],
+        ],
+        six: ['::9', 6],
+        promised: web,
+        promisified: web,
+        idn: { address: '127.0.0.8', family: 4 },
+        none: {
+          code: 'ENOTFOUND',
+          errno: -3008,
+          syscall: 'getaddrinfo',
+          message: 'getaddrinfo ENOTFOUND nothing.test',
+        },
+        resolved: ['127.0.0.7'],
+        resolver: ['127.0.0.7'],
+        callback: [['127.0.0.7']],
+        service: ['only.inside', 'http'],
+        promisedService: { hostname: 'only.inside', service: 'https' },
+      });
+      expect(dns.getServers()).toEqual(before);
+      await expect(dns.promises.lookup('only.inside')).rejects.toThrow();
+    });
+
+    testNeeds('etc')('a namespace without a name has the files of the machine', async () => {
+      const code = `${SAY} say(require('node:dns').getServers())`;
+      expect(await inside(netns, code)).toEqual(dns.getServers());
+    });
+
+    test('one that cannot be entered says so, and runs nothing', () => {
+      const program = `
+        import { netnsWorker, openNetns } from 'netloom';
+        const worker = netnsWorker(await openNetns('${NAME}'), "console.log('it ran')", { eval: true, execArgv: [] });
+        worker.on('error', ({ code, errno, syscall, message }) => console.log(JSON.stringify({ code, errno, syscall, message })));`;
+      const wrap = ['setpriv', '--bounding-set=-sys_admin', '--inh-caps=-sys_admin'];
+      expect(runProgram(program, { wrap })).toEqual({
+        code: 'EPERM',
+        errno: -1,
+        syscall: 'setns',
+        message: expect.stringMatching(/^netnsWorker: EPERM: .*, setns; entering the namespace needs CAP_SYS_ADMIN/),
+      });
+    });
+  });
+
+  test('bad arguments are refused', () => {
+    const start = netnsWorker as (...args: unknown[]) => Worker;
+    expect(() => start(undefined, PROGRAM)).toThrow('netnsWorker: netns must be a Netns');
+    expect(() => start(netns, 'server.js')).toThrow('netnsWorker: file "server.js" must be an absolute path');
+    expect(() => start(netns, 7)).toThrow('netnsWorker: file must be a path or a URL; received 7');
+    expect(() => start(netns, new URL('http://a/'))).toThrow('must be a URL of a file, or a data URL');
+    expect(() => start(netns, PROGRAM, null)).toThrow('netnsWorker: options must be an object');
+    expect(() => start(netns, PROGRAM, { env: 7 })).toThrow('env');
+    netns.close();
+    expect(() => start(netns, PROGRAM)).toThrow(/^netnsWorker: namespace .* is closed/);
+  });
+
+  test(`${TERMINATIONS} that are terminated at any moment leave no descriptor, thread and namespace`, async () => {
+    const counted = () => ({
+      threads: readdirSync('/proc/self/task').length,
+      descriptors: readdirSync('/proc/self/fd').length,
+    });
+    const before = counted();
+    let served = 0;
+    for (let i = 0; i < TERMINATIONS; i++) {
+      const worker = netnsWorker(netns, PROGRAM, { workerData: { busy: true } });
+      worker.once('message', () => served++);
+      const ended = once(worker, 'exit');
+      // Some before they have entered, the others at work.
+      await new Promise((resolve) => setTimeout(resolve, (i * 13) % 130));
+      await worker.terminate();
+      expect(await ended).toEqual([expect.toBeOneOf([0, 1])]);
+    }
+    expect(served).toBeGreaterThan(TERMINATIONS / 10);
+    expect(threadsIn(netns)).toEqual([]);
+    await vi.waitFor(() => expect(counted()).toEqual(before), { timeout: 5_000, interval: 50 });
+  }, 60_000);
+});
+
+async function get(host: string, port: number): Promise<string> {
+  const [response] = (await once(http.get({ host, port, agent: false }), 'response')) as [http.IncomingMessage];
+  return text(response);
+}
