@@ -1,11 +1,23 @@
 import dgram from 'node:dgram';
 import dns from 'node:dns';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import http from 'node:http';
 import net, { type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { pathToFileURL } from 'node:url';
 import { MessageChannel, Worker, type WorkerOptions } from 'node:worker_threads';
 import {
   bindDgram,
@@ -145,6 +157,21 @@ describeKernel('a Worker in a namespace', () => {
     expect(threadsIn(netns)).toEqual([]);
   });
 
+  test("libuv's threads are outside, also where a Worker is the first to give them work", () => {
+    // Counts the threads that are where it is.
+    const code = `require('node:crypto').pbkdf2('a', 'b', 1, 8, 'sha256', () => {
+      const { readdirSync, readlinkSync } = require('node:fs');
+      const where = (thread) => readlinkSync('/proc/' + thread + '/ns/net');
+      const threads = readdirSync('/proc/self/task').map((thread) => 'self/task/' + thread);
+      console.log(threads.filter((thread) => where(thread) === where('thread-self')).length);
+    })`;
+    const program = `
+      import { netnsWorker } from 'netloom';
+      import { createNetns } from 'netloom/sync';
+      netnsWorker(createNetns(), ${JSON.stringify(code)}, { eval: true, execArgv: [] });`;
+    expect(runProgram(program)).toBe(1);
+  });
+
   test('the library acts inside, and child processes and Workers are too', async () => {
     const code = `${SAY}
       const { readlinkSync } = require('node:fs');
@@ -187,9 +214,10 @@ describeKernel('a Worker in a namespace', () => {
       if (workerData?.port) workerData.port.postMessage(report); else parentPort.postMessage(report);
       if (workerData?.fail) throw Object.assign(new TypeError('as told'), { code: 'ETOLD' });
       process.exit();`;
-    const FILE = '/tmp/netloom-worker-report.cjs';
+    const directory = mkdtempSync(join(tmpdir(), 'netloom-worker-'));
+    const FILE = join(directory, 'report.cjs');
     beforeAll(() => writeFileSync(FILE, REPORT));
-    afterAll(() => rmSync(FILE));
+    afterAll(() => rmSync(directory, { recursive: true }));
 
     async function outcome(
       start: (file: string, options: WorkerOptions) => Worker,
@@ -215,7 +243,7 @@ describeKernel('a Worker in a namespace', () => {
       ['code', `'use strict';${REPORT}`, { eval: true, argv: ['x'], env: { NETLOOM_TEST: 'yes' } }],
       ['options of V8 and Node', FILE, { execArgv: ['--no-warnings'], resourceLimits: { maxOldGenerationSizeMb: 64 } }],
       ['an exception', FILE, { workerData: { fail: true } }],
-      ['a file that there is not', '/tmp/netloom-no-such-file.js', {}],
+      ['a file that there is not', join(directory, 'none.js'), {}],
     ];
     test.each(cases)('run with %s', async (_, file, options) => {
       const plain = await outcome((...args) => new Worker(...args), file, options);
@@ -223,9 +251,9 @@ describeKernel('a Worker in a namespace', () => {
       expect(plain.messages.length + plain.errors.length).toBeGreaterThan(0);
     });
 
-    test('run with what is transferred to it, and a name', async () => {
+    test('run with what is transferred to it', async () => {
       const { port1, port2 } = new MessageChannel();
-      const worker = netnsWorker(netns, FILE, { workerData: { port: port2 }, transferList: [port2], name: 'inside' });
+      const worker = netnsWorker(netns, FILE, { workerData: { port: port2 }, transferList: [port2], stdout: true });
       const [report] = await once(port1, 'message');
       expect(report).toMatchObject({ workerData: 'a port', main: true, filename: FILE });
       port1.close();
@@ -239,21 +267,17 @@ describeKernel('a Worker in a namespace', () => {
         lookup('localhost', { family: 4 }, (error, address) => parentPort.postMessage([workerData, address, readlinkSync('/proc/thread-self/ns/net')]));`;
       const expected = ['data', '127.0.0.1', `net:[${netns.id}]`];
       const options = { workerData: 'data' };
-      const path = '/tmp/netloom-worker-module.mjs';
+      const path = join(directory, 'module.mjs');
       writeFileSync(path, module);
-      try {
-        for (const url of [new URL(`data:text/javascript,${encodeURIComponent(module)}`), new URL(`file://${path}`)]) {
-          const worker = netnsWorker(netns, url, options);
-          expect(await told(worker)).toEqual(expected);
-          await new Promise((resolve) => worker.once('exit', resolve));
-        }
-      } finally {
-        rmSync(path);
+      for (const url of [new URL(`data:text/javascript,${encodeURIComponent(module)}`), pathToFileURL(path)]) {
+        const worker = netnsWorker(netns, url, options);
+        expect(await told(worker)).toEqual(expected);
+        await new Promise((resolve) => worker.once('exit', resolve));
       }
     });
 
     test('in the namespace of the process it is one', async () => {
-      const worker = netnsWorker(currentNetns(), FILE);
+      const worker = netnsWorker(currentNetns(), FILE, { stdout: true });
       expect(await told(worker)).toMatchObject({ argv: [process.execPath, FILE], main: true });
     });
   });
