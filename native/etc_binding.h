@@ -1,6 +1,8 @@
 // Shows a process, or a thread, the files of /etc/netns/NAME in place of those of /etc, as `ip netns exec` does
 // (iproute2's lib/namespace.c, bind_etc). In C and in C++, for netloom-exec and for the threads that look names up.
 //
+// C++ wants nullptr, and C has none: neither is written.
+//
 // Lifetime: the mounts are those of the caller's mount namespace, which it has made its own before. Threads: any.
 #pragma once
 
@@ -16,13 +18,13 @@ static inline void BindEtc(const char* name, void (*complain)(const char* source
   char target[1024];
   snprintf(source, sizeof source, "/etc/netns/%s", name);
   DIR* directory = opendir(source);
-  if (directory == NULL) return;
-  for (const struct dirent* entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
+  if (!directory) return;
+  for (const struct dirent* entry = readdir(directory); entry; entry = readdir(directory)) {
     if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
     // Two names of at most 255 bytes (NAME_MAX), the first without a slash.
     snprintf(source, sizeof source, "/etc/netns/%s/%s", name, entry->d_name);
     snprintf(target, sizeof target, "/etc/%s", entry->d_name);
-    if (mount(source, target, "none", MS_BIND, NULL) != 0 && complain != NULL) complain(source, target);
+    if (mount(source, target, "none", MS_BIND, "") != 0 && complain) complain(source, target);
   }
   closedir(directory);
 }
