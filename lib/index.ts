@@ -57,6 +57,7 @@ export { addRoute, deleteRoute, prependRoute, replaceRoute } from './rtnetlink/r
 export { getRoute, listRoutes } from './rtnetlink/route/find.js';
 export { addRule, deleteRule, listRules } from './rtnetlink/rule/calls.js';
 export { getBandwidthLimit, limitBandwidth, removeBandwidthLimit } from './rtnetlink/tc/bandwidth/calls.js';
+export { addClass, deleteClass, listClasses, replaceClass } from './rtnetlink/tc/class-calls.js';
 export { addFilter, deleteFilter, listFilters, replaceFilter } from './rtnetlink/tc/filter-calls.js';
 export { addQdisc, deleteQdisc, listQdiscs, replaceQdisc } from './rtnetlink/tc/qdisc-calls.js';
 export { waitFor } from './rtnetlink/watch/wait-for.js';

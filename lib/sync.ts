@@ -150,6 +150,15 @@ export const deleteQdisc = netloom.deleteQdisc.sync;
 /** Synchronous {@link netloom.listQdiscs}. */
 export const listQdiscs = netloom.listQdiscs.sync;
 
+/** Synchronous {@link netloom.addClass}. */
+export const addClass = netloom.addClass.sync;
+/** Synchronous {@link netloom.replaceClass}. */
+export const replaceClass = netloom.replaceClass.sync;
+/** Synchronous {@link netloom.deleteClass}. */
+export const deleteClass = netloom.deleteClass.sync;
+/** Synchronous {@link netloom.listClasses}. */
+export const listClasses = netloom.listClasses.sync;
+
 /** Synchronous {@link netloom.addFilter}. */
 export const addFilter = netloom.addFilter.sync;
 /** Synchronous {@link netloom.replaceFilter}. */

@@ -17,6 +17,9 @@ import { decodeNeighbor } from '../../lib/rtnetlink/neighbor/neighbor.js';
 import { decodeNetnsId } from '../../lib/rtnetlink/netns-id/calls.js';
 import { decodeRoute } from '../../lib/rtnetlink/route/route.js';
 import { decodeRule } from '../../lib/rtnetlink/rule/rule.js';
+import { decodeClass } from '../../lib/rtnetlink/tc/class.js';
+import { decodeFilter } from '../../lib/rtnetlink/tc/filter.js';
+import { decodeQdisc } from '../../lib/rtnetlink/tc/qdisc.js';
 import { TABLES } from './tables.js';
 import { bytesOf, vectors } from './vectors/captured.js';
 
@@ -30,6 +33,9 @@ const objects: readonly [string, ReplyDecoder<unknown>][] = [
   ['neighbours', (input, start, end) => decodeNeighbor(nowhere, input, start, end)],
   ['tracked connections', (input, start, end) => decodeEntry(nowhere, wantedBy({}), input, start, end)],
   ['elements of a set', (input, start, end) => listElements('t', 's').decode?.(input, start, end, NFT.NEWSETELEM)],
+  ['qdiscs', (input, start, end) => decodeQdisc(nowhere, input, start, end)],
+  ['classes', (input, start, end) => decodeClass(nowhere, input, start, end)],
+  ['filters', (input, start, end) => decodeFilter(nowhere, input, start, end)],
   ['forwarding entries', (input, start, end) => decodeFdbEntry(nowhere, input, start, end)],
 ];
 

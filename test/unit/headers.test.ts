@@ -23,13 +23,19 @@ import * as names from '../../lib/rtnetlink/route/names.js';
 import { ROUTE_FLAGS } from '../../lib/rtnetlink/route/spec.js';
 import { INVERT, RULE_FLAGS, ruleAttributes, ruleFamily } from '../../lib/rtnetlink/rule/attributes.js';
 import { scopeNumber } from '../../lib/rtnetlink/scope.js';
+import { CONTROLS } from '../../lib/rtnetlink/tc/action-kind.js';
+import { MIRRED_ACTIONS } from '../../lib/rtnetlink/tc/actions/mirred.js';
+import { FILTER_PROTOCOLS } from '../../lib/rtnetlink/tc/filter.js';
+import * as handles from '../../lib/rtnetlink/tc/handle.js';
 import { RTM } from '../../lib/rtnetlink/types.js';
 import { NEWER } from './headers/newer.js';
 import { constantsIn, missingHeaders } from './headers/uapi.js';
+import { TC_TABLES } from './tables.js';
 
 const HEADERS = [
   ...['netlink.h', 'rtnetlink.h', 'if.h', 'if_link.h', 'if_addr.h', 'if_bridge.h', 'if_ether.h', 'if_vlan.h'],
   ...['neighbour.h', 'veth.h', 'lwtunnel.h', 'icmpv6.h', 'fib_rules.h', 'in.h', 'in6.h', 'net_namespace.h'],
+  ...['gen_stats.h', 'pkt_sched.h', 'pkt_cls.h', 'tc_act/tc_gact.h', 'tc_act/tc_mirred.h'],
 ];
 const missing = missingHeaders(HEADERS);
 const c = missing.length > 0 ? new Map<string, number>() : constantsIn(HEADERS);
@@ -84,6 +90,7 @@ const TABLES: readonly [string, Table][] = [
   ['a neighbour', neighborAttributes as unknown as Table],
   ['an extended ack', extackAttributes as unknown as Table],
   ...kindNames().map((kind): [string, Table] => [`a ${kind}`, kindNamed(kind)?.data as Table]),
+  ...(TC_TABLES as [string, Table][]),
 ];
 
 const HAS_NO_DATA = new Set(['dummy', 'ifb'].map((kind) => `a ${kind}`));
@@ -279,6 +286,29 @@ describe.skipIf(missing.length > 0)('the constants of', () => {
       ['RTAX_RTO_MIN', lock('rtoMin')],
       ['RTAX_CC_ALGO', lock('congctl')],
     ]);
+  });
+});
+
+describe.skipIf(missing.length > 0)('the constants of traffic control', () => {
+  test('places', () => {
+    const numbers = Object.entries(handles).filter((entry): entry is [string, number] => /^TC_H_/.test(entry[0]));
+    expectNumbers(numbers);
+    expect(handles.TC_H_INGRESS).toBe(inC('TC_H_CLSACT'));
+  });
+
+  test('actions', () => {
+    const words = { continue: 'UNSPEC', pass: 'OK', drop: 'SHOT' };
+    // 32 bits, which C takes for a sign where the table says -1.
+    expectNumbers(prefixed('TC_ACT_', CONTROLS, words).map(([name, number]) => [name, number]));
+    const { egress, ingress } = MIRRED_ACTIONS;
+    expectNumbers([
+      ...prefixed('TCA_EGRESS_', egress, { redirect: 'REDIR' }),
+      ...prefixed('TCA_INGRESS_', ingress, { redirect: 'REDIR' }),
+    ]);
+  });
+
+  test('protocols', () => {
+    expectNumbers(prefixed('ETH_P_', FILTER_PROTOCOLS, { '802.1q': '8021Q', '802.1ad': '8021AD' }));
   });
 });
 

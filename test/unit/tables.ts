@@ -26,11 +26,19 @@ import { netnsIdAttributes } from '../../lib/rtnetlink/netns-id/attributes.js';
 import { nexthopAttributes, routeAttributes } from '../../lib/rtnetlink/route/attributes.js';
 import { metricAttributes } from '../../lib/rtnetlink/route/metrics.js';
 import { ruleAttributes } from '../../lib/rtnetlink/rule/attributes.js';
+import { actionNames } from '../../lib/rtnetlink/tc/action-kind.js';
+import { actionTable } from '../../lib/rtnetlink/tc/actions.js';
+import { tcAttributes } from '../../lib/rtnetlink/tc/attributes.js';
+import '../../lib/rtnetlink/tc/filter.js';
+import { filterNamed, filterNames } from '../../lib/rtnetlink/tc/filter-kind.js';
+import '../../lib/rtnetlink/tc/qdisc.js';
+import { qdiscNamed, qdiscNames } from '../../lib/rtnetlink/tc/qdisc-kind.js';
+import { netemAttributes } from '../../lib/rtnetlink/tc/qdiscs/netem.js';
 
 export type Table = AttributeTable<Entries>;
 type AnyCodec = Codec<unknown>;
 
-export const TABLES: readonly (readonly [what: string, table: Table])[] = [
+const RTNETLINK_TABLES: readonly (readonly [what: string, table: Table])[] = [
   ['a link', linkAttributes as unknown as Table],
   ['a bridge port', bridgePortAttributes as unknown as Table],
   ['an address', addressAttributes as unknown as Table],
@@ -54,6 +62,17 @@ export const TABLES: readonly (readonly [what: string, table: Table])[] = [
   ),
   ...kindNames().map((kind) => [`a ${kind}`, kindNamed(kind)?.data as Table] as const),
 ];
+
+/** Those of traffic control: what TCA_OPTIONS holds, where it is no struct, and what actions have. */
+export const TC_TABLES: readonly (readonly [what: string, table: Table])[] = [
+  ['traffic control', tcAttributes as unknown as Table],
+  ...qdiscNames().map((kind) => [`a ${kind} qdisc`, qdiscNamed(kind)?.options] as const),
+  ['a netem qdisc', netemAttributes as unknown as Table],
+  ...filterNames().map((kind) => [`a ${kind} filter`, filterNamed(kind)?.options] as const),
+  ...actionNames().map((kind) => [`a ${kind} action`, actionTable(kind)] as const),
+].filter((entry): entry is [string, Table] => entry[1] instanceof AttributeTable);
+
+export const TABLES: readonly (readonly [what: string, table: Table])[] = [...RTNETLINK_TABLES, ...TC_TABLES];
 
 export function encoded(codec: AnyCodec, value: unknown, field = 'value'): Uint8Array {
   const out = new ByteWriter();

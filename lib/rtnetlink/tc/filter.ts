@@ -151,7 +151,7 @@ export function filterRequest(flags: number, spec: FilterSpec, index: number, li
     flags,
     definition,
     headerOf({ parent, priority, handle }, wanted, index),
-    { options: payloadOf(definition, options, `a ${kind} filter`), chain },
+    { options: payloadOf(definition, options, `a ${kind} filter`, wanted), chain },
     { link, entry: `${ENTRY} ${kind} ${parent ?? 'root'}` },
   );
 }

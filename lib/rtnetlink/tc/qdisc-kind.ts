@@ -23,8 +23,11 @@ export interface TcOptions {
   readonly fields: ReadonlySet<string>;
   /** The payload of TCA_OPTIONS; absent where the kind has none. */
   readonly options?: Codec<unknown>;
-  /** Checks the options, and gives the payload; undefined for none. They are the payload where it is absent. */
-  readonly toData?: (options: Readonly<Record<string, unknown>>) => unknown;
+  /**
+   * Checks the options, and gives the payload; undefined for none. They are the payload where it is absent. Filters are
+   * told the EtherType of the packets that they look at.
+   */
+  readonly toData?: (options: Readonly<Record<string, unknown>>, protocol: number) => unknown;
   readonly fromData?: (data: never) => Record<string, unknown>;
 }
 
@@ -63,11 +66,16 @@ export function requireClasses(kind: unknown): TcOptions {
 }
 
 /** The payload of TCA_OPTIONS for the options of users; undefined where there is nothing to say. */
-export function payloadOf(definition: TcOptions, given: Readonly<Record<string, unknown>>, of: string): unknown {
+export function payloadOf(
+  definition: TcOptions,
+  given: Readonly<Record<string, unknown>>,
+  of: string,
+  protocol = 0,
+): unknown {
   const options: Record<string, unknown> = {};
   for (const option in given) if (given[option] !== undefined) options[option] = given[option];
   checkFields(options, definition.fields, of);
-  if (definition.toData) return definition.toData(options);
+  if (definition.toData) return definition.toData(options, protocol);
   return Object.keys(options).length === 0 ? undefined : options;
 }
 

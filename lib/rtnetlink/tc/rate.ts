@@ -77,8 +77,6 @@ export const bytesOfTicks = (ticks: number, rate: number): number =>
   // Less the rounding of floating point.
   Math.ceil((ticks / TICKS_PER_MICROSECOND / MICROSECONDS) * rate - 1e-6);
 
-export const ticksOfMicroseconds = (microseconds: number): number => Math.floor(microseconds * TICKS_PER_MICROSECOND);
-
 /** Milliseconds on this side, ticks on the kernel's. */
 export const tickTime: Codec<number> = mapped(
   u32,
@@ -122,3 +120,16 @@ export const probability: Codec<number> = mapped(
   // Six digits: what was said comes back as it was said.
   (value) => Math.round((value / U32) * 1e6) / 1e6,
 );
+
+/** TC_RTAB_SIZE: 256 numbers. */
+const TABLE_CELLS = 256;
+
+/** A rate table: the ticks that packets take, by their size in cells. */
+export function rateTable(rate: number, cellLog: number): Uint8Array {
+  const table = new Uint32Array(TABLE_CELLS);
+  for (let i = 0; i < TABLE_CELLS; i++) {
+    const time = Math.floor(MICROSECONDS * (((i + 1) << cellLog) / rate));
+    table[i] = Math.min(Math.floor(time * TICKS_PER_MICROSECOND), U32);
+  }
+  return new Uint8Array(table.buffer);
+}

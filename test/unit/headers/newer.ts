@@ -32,4 +32,7 @@ export const NEWER: Readonly<Record<string, number>> = {
   FRA_SPORT_MASK: 28,
   FRA_DPORT_MASK: 29,
   FRA_DSCP_MASK: 30,
+  TCA_NETEM_PRNG_SEED: 14,
+  TCA_FQ_PRIOMAP: 16,
+  TCA_FQ_WEIGHTS: 17,
 };

@@ -16,9 +16,22 @@ import { linkStatistics } from '../../../lib/rtnetlink/link/stats.js';
 import { ndmsg, neighborCacheInfo } from '../../../lib/rtnetlink/neighbor/attributes.js';
 import { RTMSG, routeCacheInfo, rtmsg } from '../../../lib/rtnetlink/route/attributes.js';
 import { fibRuleHeader } from '../../../lib/rtnetlink/rule/attributes.js';
+import { gactParameters } from '../../../lib/rtnetlink/tc/actions/gact.js';
+import { mirredParameters } from '../../../lib/rtnetlink/tc/actions/mirred.js';
+import { policeParameters } from '../../../lib/rtnetlink/tc/actions/police.js';
+import { tcmsg } from '../../../lib/rtnetlink/tc/attributes.js';
+import { u32Key, u32Selector } from '../../../lib/rtnetlink/tc/filters/u32.js';
+import { htbGlobal, htbParameters } from '../../../lib/rtnetlink/tc/qdiscs/htb.js';
+import { netemParameters, netemRate } from '../../../lib/rtnetlink/tc/qdiscs/netem.js';
+import { tbfParameters } from '../../../lib/rtnetlink/tc/qdiscs/tbf.js';
+import { rateSpec } from '../../../lib/rtnetlink/tc/rate.js';
+import { tcStatsAttributes } from '../../../lib/rtnetlink/tc/stats.js';
 import { missingHeaders } from './uapi.js';
 
-const HEADERS = ['rtnetlink.h', 'if_link.h', 'if_addr.h', 'neighbour.h', 'if_vlan.h', 'if_bridge.h', 'fib_rules.h'];
+const HEADERS = [
+  ...['rtnetlink.h', 'if_link.h', 'if_addr.h', 'neighbour.h', 'if_vlan.h', 'if_bridge.h', 'fib_rules.h'],
+  ...['gen_stats.h', 'pkt_sched.h', 'pkt_cls.h', 'tc_act/tc_gact.h', 'tc_act/tc_mirred.h'],
+];
 const missing = [
   ...missingHeaders(HEADERS),
   ...(spawnSync('cc', ['--version']).status === 0 ? [] : ['a C compiler (Debian: gcc)']),
@@ -72,6 +85,23 @@ const STRUCTS: readonly [name: string, of: unknown, fields: (field: string) => s
   ['ifla_vlan_flags', nested(dataOf('vlan'), 'flags'), snakeCase],
   ['ifla_vlan_qos_mapping', nested(qos.entries, 'egressQos'), snakeCase],
   ['ifla_vxlan_port_range', nested(dataOf('vxlan'), 'portRange'), snakeCase],
+  ['tcmsg', tcmsg, (field) => `tcm_${field}`],
+  ['tc_ratespec', rateSpec, snakeCaseBut('linkLayer', 'linklayer')],
+  ['tc_tbf_qopt', tbfParameters, snakeCaseBut('peakRate', 'peakrate')],
+  ['tc_htb_opt', htbParameters, snakeCase],
+  [
+    'tc_htb_glob',
+    htbGlobal,
+    fieldsOf({ rateToQuantum: 'rate2quantum', defaultClass: 'defcls', directPackets: 'direct_pkts' }),
+  ],
+  ['tc_netem_qopt', netemParameters, snakeCase],
+  ['tc_netem_rate', netemRate, snakeCase],
+  ['tc_u32_key', u32Key, fieldsOf({ value: 'val', offset: 'off', offsetMask: 'offmask' })],
+  ['tc_u32_sel', u32Selector, snakeCase],
+  ['tc_gact', gactParameters, snakeCase],
+  ['tc_mirred', mirredParameters, snakeCase],
+  ['tc_police', policeParameters, snakeCaseBut('peakRate', 'peakrate')],
+  ['gnet_stats_queue', tcStatsAttributes.entries.queue[2], snakeCase],
   ['br_boolopt_multi', nested(dataOf('bridge'), 'booleanOptions'), fieldsOf({ value: 'optval', mask: 'optmask' })],
 ];
 
@@ -81,6 +111,10 @@ function fieldsOf(names: Readonly<Record<string, string>>): (field: string) => s
 
 function snakeCase(field: string): string {
   return field.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+function snakeCaseBut(field: string, inC: string): (field: string) => string {
+  return (name) => (name === field ? inC : snakeCase(name));
 }
 
 type Layout = Readonly<Record<string, string>>;
@@ -99,17 +133,33 @@ function layoutOf(of: AnyStruct, inC: (field: string) => string): Layout {
 
 const READER = { bytes: new Uint8Array(0), view: new DataView(new ArrayBuffer(0)) } as never;
 
+// The last but one are 2^32-1 ticks of 64 ns in milliseconds, and the whole of a probability.
+const ONES = [-1, 2 ** 32 - 1, (2 ** 32 - 1) / 15625, 2 ** 16 - 1, 255, 2n ** 64n - 1n, 1];
+
 function onesIn(of: AnyStruct, field: string): Uint8Array {
-  for (const ones of [-1, 2 ** 32 - 1, 2 ** 16 - 1, 255, 2n ** 64n - 1n]) {
-    const out = new ByteWriter();
+  const zero = of.decode(READER, 0, 0)[field];
+  const value = typeof zero === 'object' && zero !== null ? {} : undefined;
+  for (const inner of Object.keys(value === undefined ? {} : (zero as object)))
+    Object.assign(value as object, { [inner]: fitting((ones) => ({ [field]: { [inner]: ones } }), of)[0] });
+  return value === undefined ? fitting((ones) => ({ [field]: ones }), of)[1] : bytesFor(of, { [field]: value });
+}
+
+/** The ones that fit, and what they come to. */
+function fitting(make: (ones: unknown) => Record<string, unknown>, of: AnyStruct): [unknown, Uint8Array] {
+  for (const ones of ONES) {
     try {
-      of.encode(out, { [field]: ones }, 'struct');
-      return out.bytes.slice(0, out.length);
+      return [ones, bytesFor(of, make(ones))];
     } catch {
       // Of another width.
     }
   }
-  throw new Error(`no value fits ${field}`);
+  throw new Error(`no value fits ${JSON.stringify(make(0))}`);
+}
+
+function bytesFor(of: AnyStruct, value: Record<string, unknown>): Uint8Array {
+  const out = new ByteWriter();
+  of.encode(out, value, 'struct');
+  return out.bytes.slice(0, out.length);
 }
 
 /** The same, from the compiler. */

@@ -23,7 +23,18 @@ export const bytesOf = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(
 export const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
 /** Sizes of the structs behind nlmsghdr, by message type divided by 4 (linux/rtnetlink.h). */
-const HEADERS: Readonly<Record<number, number>> = { 4: 16, 5: 8, 6: 12, 7: 12, 8: 12, 22: 4, 27: 16 };
+const HEADERS: Readonly<Record<number, number>> = {
+  4: 16,
+  5: 8,
+  6: 12,
+  7: 12,
+  8: 12,
+  9: 20,
+  10: 20,
+  11: 20,
+  22: 4,
+  27: 16,
+};
 
 /** A nest: attribute number to the values it stands with, in an order of their own. Or bytes, as hex. */
 export type Tree = string | { readonly header?: string; readonly attributes: Readonly<Record<string, Tree[]>> };
@@ -46,11 +57,29 @@ interface Shape {
 const LINK: Shape = { 12: {}, 18: { 2: {}, 5: {} }, 26: { 2: {}, 10: {} }, 52: {} };
 const PEER: Shape = { ...LINK, header: 16 };
 const SHAPES: Readonly<Record<number, Shape>> = { 4: LINK, 27: LINK, 6: { 8: {}, 22: {} } };
+/** The same of TCA_OPTIONS, by the kind of qdisc, class or filter (linux/pkt_sched.h, linux/pkt_cls.h). */
+const ACTIONS: Shape = { 1: { 2: {} } };
+const OPTIONS: Readonly<Record<string, Shape>> = {
+  tbf: {},
+  htb: {},
+  fq_codel: {},
+  fq: {},
+  prio: { header: 20 },
+  netem: { header: 24 },
+  u32: { 7: ACTIONS },
+  matchall: { 2: ACTIONS },
+  flower: { 3: ACTIONS },
+};
 
 export function parseMessage(bytes: Uint8Array): Message {
   const type = le16(bytes, 4);
   const size = HEADERS[type >> 2] as number;
-  const shape = kindOf(bytes, size) === 'veth' ? { ...LINK, 18: { 2: { 1: PEER } } } : SHAPES[type >> 2];
+  const shape =
+    size === TCMSG
+      ? optionsOf(bytes)
+      : kindOf(bytes, size) === 'veth'
+        ? { ...LINK, 18: { 2: { 1: PEER } } }
+        : SHAPES[type >> 2];
   return {
     type,
     flags: le16(bytes, 6),
@@ -77,6 +106,15 @@ function parseNest(payload: Uint8Array, shape: Shape): Tree {
   const { header = 0 } = shape;
   const attributes = parseAttributes(payload.subarray(header), shape);
   return header === 0 ? { attributes } : { header: hexOf(payload.subarray(0, header)), attributes };
+}
+
+/** sizeof(struct tcmsg). */
+const TCMSG = 20;
+
+function optionsOf(bytes: Uint8Array): Shape {
+  const [kind = ''] = parseAttributes(bytes.subarray(16 + TCMSG), {})['1'] ?? [];
+  const options = OPTIONS[Buffer.from(String(kind), 'hex').toString().replace('\0', '')];
+  return options === undefined ? {} : { 2: options };
 }
 
 function kindOf(bytes: Uint8Array, header: number): string {

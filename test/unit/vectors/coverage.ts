@@ -13,7 +13,7 @@ const NO_TABLE: Readonly<Record<string, readonly string[]>> = {
     'link-add-xfrm',
   ],
   'nexthop objects': ['nexthop-add', 'nexthop-group'],
-  'traffic control': [
+  'traffic control, which has a test of its own (traffic-control.test.ts)': [
     'tc-class-htb',
     'tc-filter-show',
     'tc-filter-u32-redirect',

@@ -1,3 +1,4 @@
 /** Registers every action. */
 import './gact.js';
 import './mirred.js';
+import './police.js';

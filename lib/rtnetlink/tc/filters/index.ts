@@ -1,2 +1,5 @@
 /** Registers every kind of filter. */
+import './bpf.js';
+import './flower.js';
+import './matchall.js';
 import './u32.js';
