@@ -101,9 +101,10 @@ export function limitTold({ parameters, rate64 }: TbfAttributes): Required<Bandw
   const shown = ((limit - (least + most) / 2) * 1000) / rate;
   // A tbf that could not count that far says nothing of the burst.
   const full = buffer === U32;
-  const latency = full ? DEFAULT_LATENCY : Math.round(shown * 100) / 100;
-  const told = limit - limitFor(rate, latency, 0);
-  if (told >= Math.floor(least) && (full || told <= Math.ceil(most))) return { rate: bits, burst: told, latency };
+  for (const latency of full ? [DEFAULT_LATENCY] : [DEFAULT_LATENCY, Math.round(shown * 100) / 100]) {
+    const burst = limit - limitFor(rate, latency, 0);
+    if (burst >= Math.floor(least) && (full || burst <= Math.ceil(most))) return { rate: bits, burst, latency };
+  }
   const burst = Math.ceil(least);
   return { rate: bits, burst, latency: Math.max(0, Math.round(((limit - burst) * 1e6) / rate) / 1000) };
 }

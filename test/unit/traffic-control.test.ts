@@ -1,0 +1,351 @@
+/** What is wrong with qdiscs, classes, filters and limits is said before anything reaches the kernel; and their units. */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { getBandwidthLimit, limitBandwidth, removeBandwidthLimit } from '../../lib/rtnetlink/tc/bandwidth/calls.js';
+import { ifbAlias, ifbName, isIfbOf, ownerOf } from '../../lib/rtnetlink/tc/bandwidth/ifb.js';
+import { limitTold, tbfFor } from '../../lib/rtnetlink/tc/bandwidth/limit.js';
+import { addClass, deleteClass } from '../../lib/rtnetlink/tc/class-calls.js';
+import { addFilter, deleteFilter } from '../../lib/rtnetlink/tc/filter-calls.js';
+import { filterParent, filterParentText, handleText, qdiscParent } from '../../lib/rtnetlink/tc/handle.js';
+import { addQdisc, deleteQdisc, replaceQdisc } from '../../lib/rtnetlink/tc/qdisc-calls.js';
+import { tbf } from '../../lib/rtnetlink/tc/qdiscs/tbf.js';
+import { recorder } from './vectors/recorder.js';
+
+const { netns, sent } = recorder();
+const o = { netns };
+// What types forbid is checked as well: JavaScript has none.
+const anyhow = (value: unknown): never => value as never;
+
+function wrong(what: () => unknown): string {
+  try {
+    what();
+  } catch (error) {
+    const { message, code } = error as Error & { code?: string };
+    return `${code} ${message}`;
+  }
+  return 'was taken';
+}
+
+const TBF = { kind: 'tbf', rate: 1e6, burst: 5000, latency: 25 } as const;
+const HTB = { kind: 'htb', handle: '1:10', rate: 1e6 } as const;
+const U32 = { kind: 'u32', parent: 'ingress' } as const;
+
+test.each<[string, () => unknown, string]>([
+  [
+    'a kind that there is none of',
+    () => addQdisc.sync('d0', anyhow({ kind: 'leaky' }), o),
+    'ERR_INVALID_ARG_VALUE addQdisc: kind "leaky" is none of bfifo, clsact, fq, fq_codel, htb, ingress, netem, noqueue, pfifo, prio, tbf',
+  ],
+  [
+    'no qdisc',
+    () => addQdisc.sync('d0', anyhow(undefined), o),
+    'ERR_INVALID_ARG_TYPE addQdisc: qdisc must be an object',
+  ],
+  [
+    'a misspelt option',
+    () => replaceQdisc.sync('d0', anyhow({ ...TBF, rat: 1 }), o),
+    'ERR_INVALID_ARG_VALUE replaceQdisc: rat 1 is no option of a tbf qdisc',
+  ],
+  [
+    'a rate of text',
+    () => addQdisc.sync('d0', anyhow({ ...TBF, rate: '1mbit' }), o),
+    'ERR_INVALID_ARG_TYPE addQdisc: rate must be a number of bits per second; received "1mbit"',
+  ],
+  [
+    'a rate of less than a byte',
+    () => addQdisc.sync('d0', { ...TBF, rate: 7 }, o),
+    'ERR_OUT_OF_RANGE addQdisc: rate 7 is out of range (8 to',
+  ],
+  [
+    'half a byte of burst',
+    () => addQdisc.sync('d0', { ...TBF, burst: 0.5 }, o),
+    'ERR_OUT_OF_RANGE addQdisc: burst 0.5 is out of range (1 to 4294967295 bytes)',
+  ],
+  [
+    'neither latency nor limit',
+    () => addQdisc.sync('d0', anyhow({ ...TBF, latency: undefined }), o),
+    'ERR_INVALID_ARG_TYPE addQdisc: latency must be a number of milliseconds, where there is no `limit`',
+  ],
+  [
+    'both latency and limit',
+    () => addQdisc.sync('d0', anyhow({ ...TBF, limit: 1 }), o),
+    'ERR_INVALID_ARG_VALUE addQdisc: latency 25 and `limit` say the same',
+  ],
+  [
+    'more than a tbf can hold back',
+    () => addQdisc.sync('d0', { ...TBF, rate: 1e12, latency: 1000 }, o),
+    'ERR_OUT_OF_RANGE addQdisc: latency 1000 is out of range (at that rate, 0 to 34)',
+  ],
+  [
+    'a peak below the rate',
+    () => addQdisc.sync('d0', { ...TBF, peakRate: 1e6, mtu: 1600 }, o),
+    'ERR_INVALID_ARG_VALUE addQdisc: peakRate 1000000 must be more than `rate`',
+  ],
+  [
+    'a handle in other words',
+    () => addQdisc.sync('d0', anyhow({ ...TBF, handle: 'one' }), o),
+    'ERR_INVALID_ARG_VALUE addQdisc: handle "one" is no handle like \'1:\' (hexadecimal, up to ffff)',
+  ],
+  [
+    'the handle of a class',
+    () => addQdisc.sync('d0', { ...TBF, handle: '1:1' }, o),
+    'ERR_INVALID_ARG_VALUE addQdisc: handle "1:1" is a class; a qdisc is \'1:\'',
+  ],
+  [
+    'a queue for what is received',
+    () => addQdisc.sync('d0', { ...TBF, parent: 'ingress' }, o),
+    'ERR_INVALID_ARG_VALUE addQdisc: parent "ingress" is the place of ingress and clsact',
+  ],
+  [
+    'an ingress qdisc at the root',
+    () => addQdisc.sync('d0', anyhow({ kind: 'ingress', parent: 'root' }), o),
+    'ERR_INVALID_ARG_VALUE addQdisc: parent "root" can only be \'ingress\' here',
+  ],
+  [
+    'a priomap that is too short',
+    () => addQdisc.sync('d0', { kind: 'prio', priomap: [0] }, o),
+    'ERR_INVALID_ARG_VALUE addQdisc: priomap an array of 1 has no band for each of the 16 priorities',
+  ],
+  [
+    'loss in percent',
+    () => addQdisc.sync('d0', { kind: 'netem', loss: 5 }, o),
+    'ERR_OUT_OF_RANGE addQdisc: loss 5 is out of range (0 to 1)',
+  ],
+  [
+    'jitter of no delay',
+    () => addQdisc.sync('d0', { kind: 'netem', jitter: 5 }, o),
+    'ERR_INVALID_ARG_VALUE addQdisc: jitter 5 goes with `delay` only',
+  ],
+  [
+    'a correlation of nothing',
+    () => addQdisc.sync('d0', { kind: 'netem', lossCorrelation: 0.5 }, o),
+    'ERR_INVALID_ARG_VALUE addQdisc: lossCorrelation 0.5 goes with `loss` only',
+  ],
+  [
+    'a number of packets below 0',
+    () => addQdisc.sync('d0', { kind: 'pfifo', limit: -1 }, o),
+    'ERR_OUT_OF_RANGE addQdisc: limit -1 is out of range',
+  ],
+  [
+    'which qdisc to remove, not told',
+    () => deleteQdisc.sync('d0', anyhow({}), o),
+    "ERR_INVALID_ARG_TYPE deleteQdisc: parent must be the qdisc's place, where there is no `handle`",
+  ],
+
+  [
+    'a class of a qdisc that has none',
+    () => addClass.sync('d0', anyhow({ ...HTB, kind: 'tbf' }), o),
+    'ERR_INVALID_ARG_VALUE addClass: kind "tbf" is no kind with classes (htb)',
+  ],
+  [
+    'a class without a minor number',
+    () => addClass.sync('d0', { ...HTB, handle: '1:' }, o),
+    'ERR_INVALID_ARG_VALUE addClass: handle "1:" is a qdisc; a class is \'1:10\'',
+  ],
+  [
+    'a ceiling below the rate',
+    () => addClass.sync('d0', { ...HTB, ceil: 1000 }, o),
+    'ERR_INVALID_ARG_VALUE addClass: ceil 1000 is less than `rate`',
+  ],
+  [
+    'which class to remove, not told',
+    () => deleteClass.sync('d0', anyhow({}), o),
+    "ERR_INVALID_ARG_TYPE deleteClass: handle must be a handle like '1:10'; received undefined",
+  ],
+
+  [
+    'bits behind a prefix',
+    () => addFilter.sync('d0', { ...U32, source: '10.0.0.1/8' }, o),
+    'ERR_INVALID_ARG_VALUE addFilter: source "10.0.0.1/8" has bits behind its prefix length',
+  ],
+  [
+    'addresses of two families',
+    () => addFilter.sync('d0', { ...U32, source: '10.0.0.0/8', destination: '2001:db8::/32' }, o),
+    'ERR_INVALID_ARG_VALUE addFilter: destination "2001:db8::/32" is of another family than `source`',
+  ],
+  [
+    'an address in packets of another protocol',
+    () => addFilter.sync('d0', { ...U32, protocol: 'ipv6', source: '10.0.0.0/8' }, o),
+    'ERR_INVALID_ARG_VALUE addFilter: protocol "ipv6" is not that of the addresses (ip)',
+  ],
+  [
+    'a word that is not aligned',
+    () => addFilter.sync('d0', { ...U32, keys: [{ offset: 2, value: 0, mask: 0 }] }, o),
+    'ERR_INVALID_ARG_VALUE addFilter: keys[0].offset 2 is no multiple of 4',
+  ],
+  [
+    'bits behind a mask',
+    () => addFilter.sync('d0', { ...U32, keys: [{ offset: 0, value: 3, mask: 1 }] }, o),
+    'ERR_INVALID_ARG_VALUE addFilter: keys[0].value 3 has bits that its mask has not',
+  ],
+  [
+    'an action that there is none of',
+    () => addFilter.sync('d0', { ...U32, actions: [anyhow({ kind: 'explode' })] }, o),
+    'ERR_INVALID_ARG_VALUE addFilter: actions[0].kind "explode" is none of gact, mirred, police',
+  ],
+  [
+    'a misspelt option of an action',
+    () => addFilter.sync('d0', { ...U32, actions: [anyhow({ kind: 'gact', controll: 'drop' })] }, o),
+    'ERR_INVALID_ARG_VALUE addFilter: actions[0].controll "drop" is no option of a gact action',
+  ],
+  [
+    'a control that there is none of',
+    () => addFilter.sync('d0', { ...U32, actions: [anyhow({ kind: 'gact', control: 'burn' })] }, o),
+    'ERR_INVALID_ARG_VALUE addFilter: actions[0].control "burn" is none of continue, pass,',
+  ],
+  [
+    'a redirection to nowhere',
+    () => addFilter.sync('d0', { ...U32, actions: [anyhow({ kind: 'mirred', action: 'redirect' })] }, o),
+    'ERR_INVALID_ARG_TYPE addFilter: actions[0].to must be a Link, an index or a name; received undefined',
+  ],
+  [
+    'a port of no protocol',
+    () => addFilter.sync('d0', anyhow({ kind: 'flower', parent: 'ingress', sourcePort: 53 }), o),
+    'ERR_INVALID_ARG_VALUE addFilter: sourcePort 53 goes with `ipProtocol` tcp, udp, sctp only',
+  ],
+  [
+    'priority 0',
+    () => addFilter.sync('d0', { ...U32, priority: 0 }, o),
+    'ERR_OUT_OF_RANGE addFilter: priority 0 is out of range (1 to 65535)',
+  ],
+  [
+    'which filters to remove, not told',
+    () => deleteFilter.sync('d0', anyhow({}), o),
+    'ERR_INVALID_ARG_TYPE deleteFilter: filter must be an object like',
+  ],
+  [
+    'a handle without its priority',
+    () => deleteFilter.sync('d0', { parent: 'ingress', handle: 1 }, o),
+    'ERR_INVALID_ARG_TYPE deleteFilter: priority must be the priority of the filter, where its kind or handle is told',
+  ],
+
+  [
+    'no limits',
+    () => limitBandwidth.sync('d0', anyhow(undefined), o),
+    'ERR_INVALID_ARG_TYPE limitBandwidth: limits must be an object',
+  ],
+  [
+    'a direction that there is none of',
+    () => limitBandwidth.sync('d0', anyhow({ sideways: {} }), o),
+    'ERR_INVALID_ARG_VALUE limitBandwidth: sideways an object (Object) is no option of a bandwidth limit',
+  ],
+  [
+    'a limit without a burst',
+    () => limitBandwidth.sync('d0', { egress: anyhow({ rate: 1e6 }) }, o),
+    'ERR_INVALID_ARG_TYPE limitBandwidth: egress.burst must be a number of bytes; received undefined',
+  ],
+  [
+    'a burst that is over before it is counted',
+    () => limitBandwidth.sync('d0', { ingress: { rate: 80e9, burst: 1000 } }, o),
+    'ERR_OUT_OF_RANGE limitBandwidth: ingress.burst 1000 is out of range (at that rate, 10000 bytes or more)',
+  ],
+  [
+    'a latency that is too long',
+    () => limitBandwidth.sync('d0', { egress: { rate: 80e9, burst: 1e6, latency: 1000 } }, o),
+    'ERR_OUT_OF_RANGE limitBandwidth: egress.latency 1000 is out of range (at that rate and burst, 0 to 429 milliseconds)',
+  ],
+  [
+    'an ifb whose name is too long',
+    () => removeBandwidthLimit.sync('d0', { ...o, ifb: 'sixteen-bytes-xx' }),
+    'ERR_INVALID_ARG_VALUE removeBandwidthLimit: options.ifb "sixteen-bytes-xx" is 16 bytes; the kernel allows 15',
+  ],
+  [
+    'no link',
+    () => getBandwidthLimit.sync(anyhow(undefined), o),
+    'ERR_INVALID_ARG_TYPE getBandwidthLimit: link must be a Link, an index or a name',
+  ],
+])('%s', (_what, failing, message) => {
+  const before = sent.filter((one) => one[4] !== GETLINK).length;
+  expect(wrong(failing)).toContain(message);
+  expect(sent.filter((one) => one[4] !== GETLINK)).toHaveLength(before);
+});
+
+const GETLINK = 18;
+
+describe('handles', () => {
+  test('are hexadecimal', () => {
+    expect(qdiscParent('1:10')).toBe(0x10010);
+    expect(qdiscParent('FFFF:')).toBe(0xffff0000);
+    expect(handleText(0x10010)).toBe('1:10');
+    expect(handleText(0xffff0000)).toBe('ffff:');
+  });
+
+  test('are places by other names', () => {
+    expect(qdiscParent('root')).toBe(0xffffffff);
+    expect(qdiscParent('ingress')).toBe(0xfffffff1);
+    expect(filterParent('ingress')).toBe(0xfffffff2);
+    expect(filterParentText(0xfffffff3)).toBe('egress');
+  });
+});
+
+describe('a limit', () => {
+  const limits = fc
+    .record({ rate: fc.integer({ min: 1, max: 5_000_000_000 }), latency: fc.nat(20_000), extra: fc.nat(1_000_000) })
+    .map(({ rate, latency, extra }) => ({
+      rate: rate * 8,
+      latency: latency / 100,
+      burst: Math.ceil(rate / 1e6) + extra,
+    }))
+    .filter(({ rate, latency, burst }) => (rate / 8) * (latency / 1000) + burst < 2 ** 32);
+
+  test('is told as it was said', () => {
+    fc.assert(
+      fc.property(limits, (limit) => {
+        // More than a tbf can count; the latency is not known then.
+        fc.pre((limit.burst * 8) / limit.rate < 274);
+        const told = limitTold(tbfFor(limit, 'egress'));
+        expect(told?.rate).toBe(limit.rate);
+        // A microsecond of either where one cannot be told from the other; and whole bytes.
+        expect(Math.abs((told?.burst ?? 0) - limit.burst)).toBeLessThanOrEqual(limit.rate / 8e6 + 1);
+        expect(Math.abs((told?.latency ?? -1) - limit.latency)).toBeLessThanOrEqual(0.01 + 16_000 / limit.rate);
+      }),
+    );
+  });
+
+  test.each([
+    { rate: 20e6, burst: 32_000, latency: 25 },
+    { rate: 8, burst: 1, latency: 25 },
+    { rate: 1e9, burst: 1_000_001, latency: 50 },
+    { rate: 100e9, burst: 12_345_678, latency: 1.5 },
+    { rate: 1e6, burst: 268_435_455, latency: 25 },
+  ])('of $rate bits per second is told exactly', (limit) => {
+    expect(limitTold(tbfFor(limit, 'egress'))).toEqual(limit);
+  });
+
+  test("counts as CNI's bandwidth plugin does", () => {
+    // 1 Mbit/s, 1 Mbit: 125,000 bytes take 1,000,000 µs, 15.625 ticks each; 25 ms are 3125 bytes.
+    expect(tbfFor({ rate: 1e6, burst: 125_000 }, 'egress').parameters).toMatchObject({
+      rate: { rate: 125_000 },
+      limit: 128_125,
+      buffer: 15_625_000,
+      mtu: 0,
+    });
+  });
+});
+
+test('a tbf tells its burst, limit and latency', () => {
+  const data = tbf.toData?.({ rate: 20e6, burst: 32_000, latency: 25 }, 0);
+  expect(tbf.fromData?.(data as never)).toEqual({ rate: 20e6, burst: 32_000, limit: 94_500, latency: 25 });
+});
+
+describe('the ifb of a link', () => {
+  test('has a name of up to 15 bytes, a digest where the link has a long one', () => {
+    expect(ifbName('eth0')).toBe('bw-eth0');
+    expect(ifbName('twelve-bytes')).toBe('bw-twelve-bytes');
+    expect(ifbName('thirteen-byte')).toMatch(/^bw_[0-9a-f]{12}$/);
+    expect(ifbName('thirteen-byte')).not.toBe(ifbName('thirteen-bytf'));
+    expect(ifbName('thirteen-byte')).toBe(ifbName('thirteen-byte'));
+  });
+
+  test('says whose it is', () => {
+    const alias = ifbAlias({ name: 'a (7)', index: 42 });
+    const ifb = { name: 'bw-a (7)', alias } as never;
+    expect(ownerOf(ifb)).toEqual({ name: 'a (7)', index: 42 });
+    expect(isIfbOf(ifb, 'a (7)', undefined)).toBe(true);
+    expect(isIfbOf(ifb, 42, undefined)).toBe(true);
+    expect(isIfbOf(ifb, 7, undefined)).toBe(false);
+    expect(isIfbOf({ name: 'bw-x', alias: 'other' } as never, 'x', undefined)).toBe(false);
+    expect(isIfbOf({ name: 'bw-x' } as never, 'x', undefined)).toBe(true);
+    expect(isIfbOf({ name: 'bw-x' } as never, 'x', 'bwp')).toBe(false);
+  });
+});
