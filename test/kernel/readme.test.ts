@@ -22,6 +22,7 @@ const PRINTED = [
   /^8080\/tcp leads to 10\.1\.0\.5:80$/,
   /^hello, ::ffff:10\.0\.0\.2$/,
   /^left listens on ::, port 80\nright listens on ::, port 80$/,
+  /^20000000 10000000 bw-eth0$/,
   /^IPv6, \d+ bytes$/,
   /^3 answers through JavaScript$/,
   /^02:00:00:00:00:01 says hello$/,

@@ -60,9 +60,7 @@ describeKernel('qdiscs', () => {
   test('a tbf with a peak', async () => {
     const options = { rate: 8e6, burst: 10_000, limit: 30_000, peakRate: 16e6, mtu: 1600 };
     await addQdisc('va', { kind: 'tbf', ...options }, { netns });
-    expect(iproute(netns, 'tc -d qdisc show dev va')).toMatch(
-      /rate 8Mbit burst 10000b\S* .*peakrate 16Mbit mtu 1600b/,
-    );
+    expect(iproute(netns, 'tc -d qdisc show dev va')).toMatch(/rate 8Mbit burst 10000b\S* .*peakrate 16Mbit mtu 1600b/);
     expect((await listQdiscs({ link: a }))[0]?.data).toMatchObject(options);
   });
 
