@@ -42,7 +42,13 @@ function* change(flags: number, ref: LinkRef, spec: FilterSpec, options: NetnsOp
   try {
     yield* send(netns, filterRequest(flags, withIndices(spec, indices), index, labelOf(ref)));
   } catch (error) {
-    throw explainUnknownKind(error, 'cls', spec.kind);
+    const actions = (spec as { actions?: readonly { kind: string }[] }).actions ?? [];
+    throw explainUnknownKind(
+      error,
+      'cls',
+      spec.kind,
+      actions.map(({ kind }) => kind),
+    );
   }
 }
 
