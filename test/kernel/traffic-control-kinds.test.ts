@@ -70,21 +70,22 @@ describeKernel('where the kernel has it, and with its word where it has not:', (
       'sch_prio',
       /bands 4 priomap 3 2 2 2 1 2 0 0 1 1 1 1 1 1 1 1/,
     ],
+    // Times that are whole numbers of 1.024 µs.
     [
       {
         kind: 'fq_codel',
         limit: 2000,
         flows: 512,
-        target: 4,
-        interval: 80,
+        target: 4.096,
+        interval: 81.92,
         quantum: 300,
-        ceThreshold: 1,
+        ceThreshold: 1.024,
         memoryLimit: 1_000_000,
         ecn: false,
         dropBatch: 32,
       },
       'sch_fq_codel',
-      /limit 2000p flows 512 quantum 300 target 4(\.0)?ms ce_threshold 1(\.0)?ms interval 80(\.0)?ms memory_limit 1000000b drop_batch 32/,
+      /limit 2000p flows 512 quantum 300 target 4\.1ms ce_threshold 1\.02ms interval 81\.9ms memory_limit 1000000b drop_batch 32/,
     ],
     [
       {

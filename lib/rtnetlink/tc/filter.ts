@@ -29,7 +29,10 @@ export type FilterProtocol = keyof typeof FILTER_PROTOCOLS | number;
 export interface FilterPlace {
   /** Where it stands; at the root qdisc if absent. */
   readonly parent?: FilterParent | undefined;
-  /** 1 to 65535, tried by rising number; the kernel puts it in front of the others if absent. */
+  /**
+   * 1 to 65535, tried by rising number. If absent, the kernel chooses from 49152 down, so that it comes in front of those
+   * for which it chose before.
+   */
   readonly priority?: number | undefined;
   /** The packets that it looks at; those of the addresses that it matches, or `all`, if absent. */
   readonly protocol?: FilterProtocol | undefined;

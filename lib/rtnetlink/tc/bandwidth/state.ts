@@ -27,6 +27,8 @@ export interface State {
   readonly filters: readonly Filter[];
   /** The filter that passes on to `ifb` what the link receives. */
   readonly redirect: Filter | undefined;
+  /** Filters that pass it on to a link that is gone, and thus drop it: an ifb was removed, and nothing else. */
+  readonly dead: readonly Filter[];
   readonly ifb: Link | undefined;
   readonly ifbRoot: RawQdisc | undefined;
   /** All ifbs of the namespace. */
@@ -48,17 +50,15 @@ export function* readState(netns: Netns, ref: LinkRef, ifbTold: string | undefin
           listFiltersRequest(netns, link.index, link.name, 'ingress', () => true),
         );
   const ifbs = yield* listIfbs(netns);
-  let redirect: Filter | undefined;
-  let ifb: Link | undefined;
-  for (const filter of filters) {
+  const targetOf = (filter: Filter): Link | undefined => {
     const to = redirectOf(filter);
-    ifb = to === undefined ? undefined : ifbs.find((one) => one.index === to && isIfbOf(one, link, ifbTold));
-    if (ifb === undefined) continue;
-    redirect = filter;
-    break;
-  }
+    return ifbs.find((ifb) => ifb.index === to && isIfbOf(ifb, link, ifbTold));
+  };
+  const redirect = filters.find(targetOf);
+  const ifb = redirect && targetOf(redirect);
+  const dead = filters.filter((filter) => redirectOf(filter) === 0);
   const ifbRoot = ifb && rootOf(ifb.index);
-  return { netns, link, root: rootOf(link.index), ingress, filters, redirect, ifb, ifbRoot, ifbs };
+  return { netns, link, root: rootOf(link.index), ingress, filters, redirect, dead, ifb, ifbRoot, ifbs };
 }
 
 export const listIfbs = (netns: Netns): Operation<Link[]> =>
@@ -77,12 +77,16 @@ export const listIfbs = (netns: Netns): Operation<Link[]> =>
     }),
   );
 
-/** Index of the link to which a filter passes everything on. */
+/**
+ * Index of the link to which a filter passes everything on; 0 where that is gone. CNI's plugin has a second action
+ * behind, which no packet reaches.
+ */
 export function redirectOf({ protocol, data }: Filter): number | undefined {
   const { keys, actions } = (data ?? {}) as { keys?: readonly unknown[]; actions?: readonly Record<string, unknown>[] };
-  if (protocol !== 'all' || (keys?.length ?? 0) > 0 || actions?.length !== 1) return undefined;
-  const [{ kind, action, direction, to } = {}] = actions;
-  return kind === 'mirred' && action === 'redirect' && direction === 'egress' ? (to as number) : undefined;
+  if (protocol !== 'all' || (keys?.length ?? 0) > 0) return undefined;
+  const { kind, action, direction, control, to } = actions?.[0] ?? {};
+  const passedOn = kind === 'mirred' && action === 'redirect' && direction === 'egress' && control === 'stolen';
+  return passedOn ? (to as number) : undefined;
 }
 
 interface Tbf extends RawQdisc {

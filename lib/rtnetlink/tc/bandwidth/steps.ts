@@ -12,7 +12,7 @@ import { deleteRequest } from '../../link/delete.js';
 import { getLinkRequest, isGone, type LinkRef } from '../../link/find.js';
 import { changeLinkRequest } from '../../link/finish.js';
 import type { Link } from '../../link/link.js';
-import { deleteFilterRequest, type Filter, filterRequest, listFiltersRequest } from '../filter.js';
+import { deleteFilterRequest, filterRequest, listFiltersRequest } from '../filter.js';
 import { INGRESS_HANDLE, TC_H_INGRESS, TC_H_ROOT } from '../handle.js';
 import { deleteQdiscRequest, newQdiscRequest, type RawQdisc } from '../qdisc.js';
 import type { TbfAttributes } from '../qdiscs/tbf.js';
@@ -61,7 +61,7 @@ export function* shapeIngress(
   told: string | undefined,
   undo: Undo,
 ): Operation<void> {
-  const { netns, link, redirect, ifb, ifbRoot, ingress } = state;
+  const { netns, link, redirect, dead, ifb, ifbRoot, ingress } = state;
   const { index, name, mtu } = link;
   if (redirect && ifb) {
     if (ifb.mtu !== mtu || !ifb.up) {
@@ -88,6 +88,11 @@ export function* shapeIngress(
     actions: [{ kind: 'mirred', action: 'redirect', to: made.index }],
   } as const;
   yield* undo.send(filterRequest(NEW, filter, index, name), () => removeRedirects(netns, link, made.index));
+  // They might come before that one, and would drop all.
+  yield* removeThese(
+    netns,
+    dead.map((one) => deleteFilterRequest(one, index, name)),
+  );
 }
 
 // The kernel chose the place of the filter.
@@ -134,11 +139,12 @@ export function* takeAwayIngress(state: State, told: string | undefined): Operat
   ]);
 }
 
-function redirectRemoval({ link: { index, name }, ingress, filters, redirect }: State): Request[] {
-  if (redirect === undefined) return [];
-  return ingress?.kind === 'ingress' && filters.length === 1
+function redirectRemoval({ link: { index, name }, ingress, filters, redirect, dead }: State): Request[] {
+  const redirects = redirect === undefined ? dead : [redirect, ...dead];
+  if (redirects.length === 0) return [];
+  return ingress?.kind === 'ingress' && filters.length === redirects.length
     ? [deleteQdiscRequest({ parent: 'ingress' }, index, name)]
-    : [deleteFilterRequest(redirect as Filter, index, name)];
+    : redirects.map((filter) => deleteFilterRequest(filter, index, name));
 }
 
 export function* removeAll(state: State, told: string | undefined): Operation<void> {

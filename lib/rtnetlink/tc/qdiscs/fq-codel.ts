@@ -23,7 +23,10 @@ export const fqCodelAttributes = attributes({
   ceThresholdMask: [11, 'TCA_FQ_CODEL_CE_THRESHOLD_MASK', u8],
 });
 
-/** Options of fq_codel, by the words of `tc`: times in milliseconds, `limit` in packets, sizes in bytes. */
+/**
+ * Options of fq_codel, by the words of `tc`: times in milliseconds, `limit` in packets, sizes in bytes. The kernel keeps
+ * times in units of 1.024 µs, rounded down.
+ */
 export type FqCodelOptions = Readonly<
   Omit<Decoded<typeof fqCodelAttributes.entries>, 'unknown' | 'ceThresholdSelector' | 'ceThresholdMask'>
 >;
