@@ -381,6 +381,17 @@ async function throughput(from: Netns, to: Netns, address: string): Promise<numb
   }
 }
 
+/** Never a fifth more than that, and not a fifth less: a busy machine may slow TCP down, for which it has three tries. */
+async function expectRate(rate: number, measure: () => Promise<number>): Promise<void> {
+  let most = 0;
+  for (let i = 0; i < 3 && most < rate * 0.8; i++) {
+    const measured = await measure();
+    expect(measured).toBeLessThan(rate * 1.2);
+    most = Math.max(most, measured);
+  }
+  expect(most).toBeGreaterThan(rate * 0.8);
+}
+
 describeKernel('a link that is limited', () => {
   expectNoLeaks(() => listLinks());
 
@@ -408,11 +419,7 @@ describeKernel('a link that is limited', () => {
 
   test('sends and receives at the rates that were said', async () => {
     await limitBandwidth(link, { egress: { rate: 20e6, burst: 32_000 }, ingress: { rate: 30e6, burst: 48_000 } });
-    const sent = await throughput(near, far, '10.3.0.2');
-    expect(sent).toBeGreaterThan(16e6);
-    expect(sent).toBeLessThan(24e6);
-    const received = await throughput(far, near, '10.3.0.1');
-    expect(received).toBeGreaterThan(24e6);
-    expect(received).toBeLessThan(36e6);
+    await expectRate(20e6, () => throughput(near, far, '10.3.0.2'));
+    await expectRate(30e6, () => throughput(far, near, '10.3.0.1'));
   });
 });

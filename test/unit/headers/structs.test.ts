@@ -122,7 +122,7 @@ type Layout = Readonly<Record<string, string>>;
 /** Where each field's bytes are: found by writing nothing but ones into it. */
 function layoutOf(of: AnyStruct, inC: (field: string) => string): Layout {
   const fields = Object.keys(of.decode(READER, 0, 0));
-  const found: Record<string, string> = { size: String(of.size) };
+  const found: Record<string, string> = { size: String(bytesFor(of, {}).length) };
   for (const field of fields) {
     const bytes = onesIn(of, field);
     const at = bytes.indexOf(255);
