@@ -1,0 +1,122 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { listLinks } from 'netloom';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { CniHost } from './cni.ts';
+import { expectNoLeaks } from './leaks.ts';
+import { describeKernel } from './privilege.ts';
+import { seen, seenNames } from './witness.ts';
+
+const PROGRAM = fileURLToPath(new URL('../../dist/netloom-cni.cjs', import.meta.url));
+const BRIDGE = {
+  type: 'bridge',
+  bridge: 'br0',
+  isGateway: true,
+  ipam: { type: 'host-local', subnet: '10.1.2.0/24' },
+};
+
+describeKernel('netloom-cni', () => {
+  expectNoLeaks(() => listLinks());
+
+  let host: CniHost;
+  beforeEach(async () => {
+    host = await CniHost.create();
+  });
+  afterEach(() => host.close());
+
+  test('loopback: lo comes up and goes down', async () => {
+    const netns = await host.container('cni-c1');
+    const result = host.add({ type: 'loopback' }, { netns, ifname: 'lo' });
+    expect(result).toEqual({
+      cniVersion: '1.0.0',
+      interfaces: [{ name: 'lo', mac: '00:00:00:00:00:00', sandbox: '/run/netns/cni-c1' }],
+      ips: [
+        { address: '127.0.0.1/8', interface: 0 },
+        { address: '::1/128', interface: 0 },
+      ],
+      dns: {},
+    });
+    expect(seen(netns, 'lo').flags).toContain('UP');
+    const later = { type: 'loopback', prevResult: result };
+    expect(host.call('CHECK', later, { netns, ifname: 'lo' }).status).toBe(0);
+    expect(host.call('DEL', later, { netns, ifname: 'lo' }).status).toBe(0);
+    expect(seen(netns, 'lo').flags).not.toContain('UP');
+    expect(host.call('CHECK', later, { netns, ifname: 'lo' }).output).toMatchObject({ code: 102 });
+    expect(host.call('DEL', later, { netns: '/run/netns/gone', ifname: 'lo' }).status).toBe(0);
+  });
+
+  test('bad calls are answered by error objects, and nothing is touched', async () => {
+    const netns = await host.container('cni-c1');
+    const file = join(host.dataDir, 'file');
+    writeFileSync(file, '');
+    for (const [config, call, code] of [
+      ['', { netns }, 6],
+      ['{', { netns }, 6],
+      [{ ...BRIDGE, cniVersion: '9.0.0' }, { netns }, 1],
+      [{ ...BRIDGE, name: 'a/b' }, { netns }, 7],
+      [BRIDGE, { netns, id: 'a/b' }, 4],
+      [BRIDGE, { netns, ifname: 'sixteen-bytes-xx' }, 4],
+      [BRIDGE, {}, 4],
+      [BRIDGE, { netns: '/run/netns/absent' }, 4],
+      [BRIDGE, { netns: file }, 4],
+      [BRIDGE, { netns: host.netns }, 4],
+      [BRIDGE, { netns, args: 'NOVEL=1' }, 4],
+      [{ ...BRIDGE, mtu: 'big' }, { netns }, 7],
+      [{ ...BRIDGE, ipam: { type: 'host-local', subnet: '10.1.2.0/33' } }, { netns }, 7],
+    ] as const) {
+      const { status, output } = host.call('ADD', config, call);
+      expect([status, output?.code], JSON.stringify([config, output])).toEqual([1, code]);
+    }
+    expect([...seenNames(host.netns), ...seenNames(netns)]).toEqual([]);
+    expect(readdirSync(host.dataDir)).toEqual(['file']);
+  });
+
+  test('the own namespace is allowed to who says so', () => {
+    host.add(BRIDGE, { netns: host.netns, override: true });
+    expect(seenNames(host.netns)).toContain('eth0');
+    expect(host.call('DEL', BRIDGE, { netns: host.netns, override: true }).status).toBe(0);
+  });
+
+  test('without a command it says what it is', () => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [PROGRAM], { env: {}, encoding: 'utf8' });
+    expect([status, stdout]).toEqual([0, '']);
+    expect(stderr).toContain('CNI protocol versions supported: 0.1.0, 0.2.0, 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0');
+  });
+
+  test('install puts a program that needs nothing else, and names its Node itself', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'netloom-cni-'));
+    const install = (...args: string[]) =>
+      spawnSync(process.execPath, [PROGRAM, 'install', '--dir', directory, ...args], { env: {}, encoding: 'utf8' });
+    try {
+      writeFileSync(join(directory, 'bridge'), 'somebody else');
+      expect(install('bridge', 'ptp')).toMatchObject({
+        status: 1,
+        stderr: expect.stringContaining('bridge of another'),
+      });
+      expect(install('bridge', 'ptp', '--force')).toMatchObject({ status: 0, stderr: '' });
+      expect(readlinkSync(join(directory, 'ptp'))).toBe('netloom-cni');
+      expect(readFileSync(join(directory, 'netloom-cni'), 'utf8').split('\n')[0]).toBe(`#!${process.execPath}`);
+      // Again, as for a newer version: what was there is replaced.
+      expect(install('bridge', 'ptp').status).toBe(0);
+      expect(readdirSync(directory).sort()).toEqual([
+        expect.stringMatching(/^\.netloom-cni-[0-9a-f]{12}$/),
+        'bridge',
+        'netloom-cni',
+        'ptp',
+      ]);
+      // The type that counts is the name: `bridge` here.
+      const output = execFileSync(join(directory, 'bridge'), {
+        env: { CNI_COMMAND: 'STATUS' },
+        input: JSON.stringify({ cniVersion: '1.1.0', name: 'net', type: 'whatever' }),
+        encoding: 'utf8',
+      });
+      expect(output).toBe('');
+      expect(install('nothing')).toMatchObject({ status: 1, stderr: expect.stringContaining('nothing is neither') });
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
+});

@@ -1,0 +1,74 @@
+import { listLinks, type Netns, ping } from 'netloom';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { CniHost } from './cni.ts';
+import { witness } from './ip.ts';
+import { expectNoLeaks } from './leaks.ts';
+import { describeKernel } from './privilege.ts';
+import { seen, seenAddresses, seenNames } from './witness.ts';
+
+const CONFIG = {
+  type: 'ptp',
+  mtu: 1400,
+  ipam: { type: 'host-local', subnet: '10.1.2.0/24', routes: [{ dst: '0.0.0.0/0' }] },
+};
+
+describeKernel('cni ptp', () => {
+  expectNoLeaks(() => listLinks());
+
+  let host: CniHost;
+  let container: Netns;
+  beforeEach(async () => {
+    host = await CniHost.create();
+    container = await host.container('cni-c1');
+  });
+  afterEach(() => host.close());
+
+  test('ADD, CHECK, DEL', async () => {
+    const netns = container;
+    const result = host.add(CONFIG, { netns });
+    const name = result.interfaces?.[0]?.name as string;
+    expect(result).toEqual({
+      cniVersion: '1.0.0',
+      interfaces: [
+        { name: expect.stringMatching(/^veth[0-9a-f]{11}$/), mac: seen(host.netns, name).address },
+        { name: 'eth0', mac: seen(netns, 'eth0').address, sandbox: '/run/netns/cni-c1' },
+      ],
+      ips: [{ address: '10.1.2.2/24', gateway: '10.1.2.1', interface: 1 }],
+      routes: [{ dst: '0.0.0.0/0' }],
+      dns: {},
+    });
+    expect(seen(netns, 'eth0').mtu).toBe(1400);
+    expect(seenAddresses(netns, 'eth0')).toEqual(['10.1.2.2/24']);
+    expect(seenAddresses(host.netns, name)).toEqual(['10.1.2.1/32']);
+    expect(witness(netns, 'ip route').map(({ dst, gateway }) => [dst, gateway])).toEqual([
+      ['default', '10.1.2.1'],
+      ['10.1.2.0/24', '10.1.2.1'],
+      ['10.1.2.1', undefined],
+    ]);
+    expect(witness(host.netns, 'ip route')).toMatchObject([{ dst: '10.1.2.2', dev: name, scope: 'host' }]);
+    expect((await ping('10.1.2.1', { netns, count: 1 })).received).toBe(1);
+
+    const later = { ...CONFIG, prevResult: result };
+    expect(host.call('CHECK', later, { netns })).toEqual({ status: 0, output: undefined });
+    expect(host.call('DEL', later, { netns })).toEqual({ status: 0, output: undefined });
+    expect([...seenNames(netns), ...seenNames(host.netns)]).toEqual([]);
+    expect(host.reserved('net')).toEqual([]);
+    expect(host.call('DEL', later, { netns })).toEqual({ status: 0, output: undefined });
+  });
+
+  test('containers reach each other through the host', async () => {
+    const other = await host.container('cni-c2');
+    host.add(CONFIG, { netns: container });
+    host.add(CONFIG, { netns: other, id: 'c2' });
+    expect((await ping('10.1.2.3', { netns: container, count: 1 })).received).toBe(1);
+  });
+
+  test('without a gateway it is refused, and nothing is made', () => {
+    const ipam = { type: 'static', addresses: [{ address: '10.1.2.5/24' }] };
+    expect(host.call('ADD', { ...CONFIG, ipam }, { netns: container }).output).toMatchObject({
+      code: 7,
+      msg: 'IPAM gave no gateway for 10.1.2.5/24; ptp reaches everything by one',
+    });
+    expect([...seenNames(container), ...seenNames(host.netns)]).toEqual([]);
+  });
+});

@@ -1,0 +1,126 @@
+/**
+ * Calling netloom-cni as a runtime does: the built program, in a process of its own, in a namespace that stands for the
+ * host's, with a directory of its own for what host-local keeps.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { createNetns, deleteNetns } from '../../lib/netns/calls.js';
+import type { Netns } from '../../lib/netns/netns.js';
+
+const PROGRAM = fileURLToPath(new URL('../../dist/netloom-cni.cjs', import.meta.url));
+
+export interface CniOutcome {
+  readonly status: number | null;
+  /** What stood on stdout, decoded; undefined for nothing. */
+  readonly output: CniOutput | undefined;
+}
+
+/** A result, or an error object. */
+export interface CniOutput {
+  readonly cniVersion: string;
+  readonly interfaces?: { readonly name: string; readonly mac?: string; readonly sandbox?: string }[];
+  readonly ips?: { readonly address: string; readonly gateway?: string; readonly interface?: number }[];
+  readonly routes?: { readonly dst: string; readonly gw?: string }[];
+  readonly dns?: object;
+  readonly code?: number;
+  readonly msg?: string;
+}
+
+export interface CniCall {
+  /** CNI_CONTAINERID and so on. */
+  readonly id?: string;
+  readonly ifname?: string;
+  readonly netns?: Netns | string | undefined;
+  readonly args?: string;
+  readonly path?: string;
+  readonly override?: boolean;
+}
+
+/** A machine with container runtime: its namespace, containers', and where addresses are kept. */
+export class CniHost {
+  readonly netns: Netns;
+  readonly dataDir: string;
+  readonly #containers: Netns[] = [];
+
+  private constructor(netns: Netns) {
+    this.netns = netns;
+    this.dataDir = mkdtempSync(join(tmpdir(), 'netloom-cni-'));
+  }
+
+  static async create(): Promise<CniHost> {
+    return new CniHost(await createNetns('cni-host'));
+  }
+
+  async container(name: string): Promise<Netns> {
+    const netns = await createNetns(name);
+    this.#containers.push(netns);
+    return netns;
+  }
+
+  /** Files that say who has which address. */
+  reserved(network: string): string[] {
+    return readdirSync(join(this.dataDir, network))
+      .filter((name) => /^[0-9a-f:.]+$/.test(name))
+      .sort();
+  }
+
+  call(command: string, config: object | string, call: CniCall = {}): CniOutcome {
+    const { status, stdout, stderr, error } = spawnSync('nsenter', this.#arguments(), {
+      input: this.#input(config),
+      env: this.#variables(command, call),
+      encoding: 'utf8',
+    });
+    if (error) throw error;
+    if (stderr !== '') throw new Error(stderr);
+    return { status, output: stdout === '' ? undefined : (JSON.parse(stdout) as CniOutput) };
+  }
+
+  async callAsync(command: string, config: object | string, call: CniCall = {}): Promise<CniOutcome> {
+    const child = spawn('nsenter', this.#arguments(), { env: this.#variables(command, call) });
+    child.stdin.end(this.#input(config));
+    const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+    const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
+    if (stderr !== '') throw new Error(stderr);
+    return { status: await ended, output: stdout === '' ? undefined : (JSON.parse(stdout) as CniOutput) };
+  }
+
+  /** The result of an ADD that must succeed. */
+  add(config: object, call: CniCall = {}): CniOutput {
+    const { status, output } = this.call('ADD', config, call);
+    if (status !== 0 || output === undefined) throw new Error(`ADD: ${JSON.stringify(output)}`);
+    return output;
+  }
+
+  async close(): Promise<void> {
+    for (const netns of [...this.#containers, this.netns]) await deleteNetns(netns, { ifExists: true });
+    rmSync(this.dataDir, { recursive: true });
+  }
+
+  #arguments(): string[] {
+    return [`--net=/proc/${process.pid}/fd/${this.netns.fd}`, process.execPath, PROGRAM];
+  }
+
+  #input(config: object | string): string {
+    if (typeof config === 'string') return config;
+    const ipam = 'ipam' in config ? { ipam: { dataDir: this.dataDir, ...(config.ipam as object) } } : {};
+    return JSON.stringify({ cniVersion: '1.0.0', name: 'net', ...config, ...ipam });
+  }
+
+  #variables(command: string, call: CniCall): NodeJS.ProcessEnv {
+    const { id = 'c1', ifname = 'eth0', netns, args, path, override } = call;
+    return {
+      PATH: process.env['PATH'],
+      CNI_COMMAND: command,
+      CNI_CONTAINERID: id,
+      CNI_IFNAME: ifname,
+      ...(netns !== undefined && { CNI_NETNS: typeof netns === 'string' ? netns : `/run/netns/${netns.name}` }),
+      ...(args !== undefined && { CNI_ARGS: args }),
+      ...(path !== undefined && { CNI_PATH: path }),
+      ...(override && { CNI_NETNS_OVERRIDE: '1' }),
+    };
+  }
+}
