@@ -32,6 +32,7 @@ export { parseVnetHeader, writeVnetHeader } from './packet/vnet-header.js';
 export { ping } from './ping/ping.js';
 export { addAddress, deleteAddress, listAddresses, replaceAddress } from './rtnetlink/address/calls.js';
 export * from './rtnetlink/kinds/index.js';
+export { addBridgeVlan, deleteBridgeVlan } from './rtnetlink/link/bridge-vlan.js';
 export { createLink } from './rtnetlink/link/create.js';
 export { deleteLink, deleteLinks } from './rtnetlink/link/delete.js';
 export { getLink, listLinks } from './rtnetlink/link/find.js';

@@ -68,6 +68,11 @@ export const lendLink = netloom.lendLink.sync;
 /** Synchronous {@link netloom.returnLink}. */
 export const returnLink = netloom.returnLink.sync;
 
+/** Synchronous {@link netloom.addBridgeVlan}. */
+export const addBridgeVlan = netloom.addBridgeVlan.sync;
+/** Synchronous {@link netloom.deleteBridgeVlan}. */
+export const deleteBridgeVlan = netloom.deleteBridgeVlan.sync;
+
 /** Synchronous {@link netloom.addAddress}. */
 export const addAddress = netloom.addAddress.sync;
 /** Synchronous {@link netloom.replaceAddress}. */

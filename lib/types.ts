@@ -40,6 +40,7 @@ export type { DeleteOptions } from './rtnetlink/if-exists.js';
 export type * from './rtnetlink/kinds/types.js';
 export type { AddrGenMode } from './rtnetlink/link/af-spec.js';
 export type { BridgePortAttributes, BridgePortOptions } from './rtnetlink/link/bridge-port.js';
+export type { BridgeVlan } from './rtnetlink/link/bridge-vlan.js';
 export type { LinkSpec, NewLinkOptions } from './rtnetlink/link/create.js';
 export type { GetLinkOptions, LinkRef, ListLinksOptions } from './rtnetlink/link/find.js';
 export type { LinkKind, LinkKinds } from './rtnetlink/link/kind.js';

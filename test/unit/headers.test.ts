@@ -12,6 +12,7 @@ import { MACVLAN_MODES, macvlanAttributes } from '../../lib/rtnetlink/kinds/macv
 import { ADDRESS_GENERATION_MODES } from '../../lib/rtnetlink/link/af-spec.js';
 import { linkAttributes, OPERATIONAL_STATES } from '../../lib/rtnetlink/link/attributes.js';
 import { MULTICAST_ROUTER, PORT_STATES } from '../../lib/rtnetlink/link/bridge-port.js';
+import { bridgeSpecAttributes } from '../../lib/rtnetlink/link/bridge-vlan.js';
 import { linkInfo } from '../../lib/rtnetlink/link/info.js';
 import { kindNamed, kindNames } from '../../lib/rtnetlink/link/kind.js';
 import { LINK_FLAGS } from '../../lib/rtnetlink/link/link.js';
@@ -82,6 +83,7 @@ const prefixed = (
 type Table = AttributeTable<Entries>;
 const TABLES: readonly [string, Table][] = [
   ['a link', linkAttributes as unknown as Table],
+  ['VLANs of a bridge', bridgeSpecAttributes as unknown as Table],
   ['an address', addressAttributes as unknown as Table],
   ['a route', routeAttributes as unknown as Table],
   ['the metrics of a route', metricAttributes as unknown as Table],

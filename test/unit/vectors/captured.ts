@@ -55,8 +55,11 @@ interface Shape {
   readonly header?: number;
 }
 const LINK: Shape = { 12: {}, 18: { 2: {}, 5: {} }, 26: { 2: {}, 10: {} }, 52: {} };
+/** In messages of AF_BRIDGE, IFLA_AF_SPEC holds VLANs. */
+const BRIDGE: Shape = { ...LINK, 26: {} };
+const AF_BRIDGE = 7;
 const PEER: Shape = { ...LINK, header: 16 };
-const SHAPES: Readonly<Record<number, Shape>> = { 4: LINK, 27: LINK, 6: { 8: {}, 22: {} } };
+const SHAPES: Readonly<Record<number, Shape>> = { 27: LINK, 6: { 8: {}, 22: {} } };
 /** The same of TCA_OPTIONS, by the kind of qdisc, class or filter (linux/pkt_sched.h, linux/pkt_cls.h). */
 const ACTIONS: Shape = { 1: { 2: {} } };
 const OPTIONS: Readonly<Record<string, Shape>> = {
@@ -74,12 +77,14 @@ const OPTIONS: Readonly<Record<string, Shape>> = {
 export function parseMessage(bytes: Uint8Array): Message {
   const type = le16(bytes, 4);
   const size = HEADERS[type >> 2] as number;
+  const link = bytes[16] === AF_BRIDGE ? BRIDGE : LINK;
+  const shapes: Readonly<Record<number, Shape>> = { ...SHAPES, 4: link };
   const shape =
     size === TCMSG
       ? optionsOf(bytes)
       : kindOf(bytes, size) === 'veth'
         ? { ...LINK, 18: { 2: { 1: PEER } } }
-        : SHAPES[type >> 2];
+        : shapes[type >> 2];
   return {
     type,
     flags: le16(bytes, 6),

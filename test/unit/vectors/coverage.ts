@@ -1,6 +1,6 @@
 /** Captured messages that netloom does not speak (yet), by the reason. */
 const NO_TABLE: Readonly<Record<string, readonly string[]>> = {
-  'VLANs of bridge ports (IFLA_AF_SPEC of AF_BRIDGE)': ['brvlan-add-self', 'brvlan-show', 'err-vlan-range'],
+  'the list of VLANs of bridge ports (IFLA_AF_SPEC of AF_BRIDGE)': ['brvlan-show'],
   'a probe of iproute2 for what the kernel supports: a NEWLINK that says nothing': ['err-nodev'],
   'kinds without a table': [
     'link-add-bond',

@@ -15,6 +15,7 @@ import {
   createVxlan,
 } from '../../../lib/rtnetlink/kinds/index.js';
 import { linkFamily } from '../../../lib/rtnetlink/link/attributes.js';
+import { addBridgeVlan } from '../../../lib/rtnetlink/link/bridge-vlan.js';
 import { deleteLink } from '../../../lib/rtnetlink/link/delete.js';
 import { getLink, listLinks } from '../../../lib/rtnetlink/link/find.js';
 import { changeLinkRequest } from '../../../lib/rtnetlink/link/finish.js';
@@ -79,6 +80,8 @@ export const REQUESTS: Readonly<Record<string, Said>> = {
     call: (netns) =>
       replaceAddress.sync(3, { address: '10.1.0.1/24', validLifetime: 100_000, preferredLifetime: 50_000 }, { netns }),
   },
+  'brvlan-add-self': { call: (netns) => addBridgeVlan.sync(8, { vid: 10, self: true }, { netns }) },
+  'err-vlan-range': { call: (netns) => addBridgeVlan.sync(3, { vid: 10 }, { netns }) },
   'err-addr-exists': { call: (netns) => addAddress.sync(3, '10.2.0.1/24', { netns }) },
 
   'link-add-bridge-8021ad': {

@@ -20,8 +20,9 @@ import { withRollback } from '../../rollback.js';
 import { type BridgeConfig, readBridge } from './config.js';
 import { bridgeAddresses, completeResult } from './gateways.js';
 import { ensureAddress, ensureBridge } from './link.js';
+import { ensureGatewayLink, setPortVlans } from './vlan.js';
 
-/** Places in the result. */
+/** Place of the container's link in the result. */
 const CONTAINER = 2;
 
 /** How long a port may take to become one that forwards, in milliseconds. */
@@ -38,8 +39,10 @@ export const bridge: Plugin = {
       const bridge = ensureBridge(options);
       undo(() => removeVeth(call, netns));
       const [container, port] = makeVeth(call, options, bridge, netns);
+      setPortVlans(port, bridge, options);
+      const gateway = options.isGateway && ipam !== undefined ? ensureGatewayLink(bridge, options) : bridge;
       if (options.isGateway)
-        for (const address of bridgeAddresses(result.ips)) ensureAddress(bridge, address, options.forceAddress);
+        for (const address of bridgeAddresses(result.ips)) ensureAddress(gateway, address, options.forceAddress);
       if (ipam !== undefined) configure(netns, container, result, options);
       else if (options.containerUp) setLink(container, { up: true });
       if (options.isGateway) enableForwarding(result.ips);
@@ -48,7 +51,12 @@ export const bridge: Plugin = {
       return {
         ...result,
         // Read again: the MAC of a bridge may have become that of the new port.
-        interfaces: [told(getLink(bridge)), told(getLink(port)), told(getLink(container), call.netns)],
+        interfaces: [
+          told(getLink(bridge)),
+          told(getLink(port)),
+          told(getLink(container), call.netns),
+          ...(gateway === bridge ? [] : [told(gateway)]),
+        ],
         dns: saysDns(dns) ? dns : result.dns,
       };
     });

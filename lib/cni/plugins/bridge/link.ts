@@ -20,8 +20,8 @@ import { CniError } from '../../protocol/error.js';
 import type { BridgeConfig } from './config.js';
 
 /** The bridge, made where it is missing, up. */
-export function ensureBridge({ bridge: name, mtu, promiscuous }: BridgeConfig): Link {
-  const bridge = findLink(name) ?? makeBridge(name, mtu);
+export function ensureBridge({ bridge: name, mtu, promiscuous, vlan, trunk }: BridgeConfig): Link {
+  const bridge = findLink(name) ?? makeBridge(name, mtu, vlan !== undefined || trunk.length > 0);
   if (bridge.kind !== 'bridge') throw new CniError('config', `${name} already exists but is not a bridge`);
   if (bridge.up && !(promiscuous && !bridge.flags.includes('promiscuous'))) return bridge;
   // Routes of this link are the plugin's.
@@ -29,9 +29,9 @@ export function ensureBridge({ bridge: name, mtu, promiscuous }: BridgeConfig): 
   return setLink(bridge, { up: true, ...(promiscuous && { promiscuous }) });
 }
 
-function makeBridge(name: string, mtu: number | undefined): Link {
+function makeBridge(name: string, mtu: number | undefined, filters: boolean): Link {
   try {
-    return createBridge({ name, mtu });
+    return createBridge({ name, mtu, ...(filters && { vlanFiltering: true }) });
   } catch (error) {
     // Another container of the network was faster.
     if (error instanceof NetlinkError && error.code === 'EEXIST') return getLink(name);
