@@ -13,9 +13,19 @@ export interface Prefix {
   readonly length: number;
 }
 
-// Halves of addresses, made when they are first seen: putting together two is cheaper than four.
-const PAIR: string[] = new Array(65536).fill('');
-const GROUP: string[] = new Array(65536).fill('');
+/**
+ * Halves of addresses, made when they are first seen: putting together two is cheaper than four. Where few addresses are
+ * seen, room for all would be dearer.
+ */
+interface Halves {
+  readonly texts: string[];
+  readonly make: (value: number) => string;
+  few: number;
+}
+const FEW = 1024;
+const halves = (make: (value: number) => string): Halves => ({ texts: [], make, few: 0 });
+const PAIRS = halves((value) => `${value >> 8}.${value & 255}`);
+const GROUPS = halves((value) => value.toString(16));
 
 /** The number of a family that is called as `ip -family` calls it. */
 export function familyNumber(family: unknown, field = 'family'): IpFamily {
@@ -174,20 +184,19 @@ function formatIpv6(bytes: Uint8Array, start: number): string {
 const isMapped = (bytes: Uint8Array, start: number, zeroGroups: number): boolean =>
   zeroGroups === 5 && bytes[start + 10] === 255 && bytes[start + 11] === 255;
 
-function pair(value: number): string {
-  let text = PAIR[value] as string;
-  if (text === '') {
-    text = `${value >> 8}.${value & 255}`;
-    PAIR[value] = text;
-  }
-  return text;
-}
+const pair = (value: number): string => textOf(PAIRS, value);
+const group = (value: number): string => textOf(GROUPS, value);
 
-function group(value: number): string {
-  let text = GROUP[value] as string;
+function textOf(halves: Halves, value: number): string {
+  const { texts } = halves;
+  if (texts.length === 0) {
+    if (++halves.few <= FEW) return halves.make(value);
+    for (let i = 0; i < 65536; i++) texts.push('');
+  }
+  let text = texts[value] as string;
   if (text === '') {
-    text = value.toString(16);
-    GROUP[value] = text;
+    text = halves.make(value);
+    texts[value] = text;
   }
   return text;
 }

@@ -4,9 +4,8 @@
  *
  *     netloom-cni            the launcher, whose first line has the very Node that installed it: a runtime's PATH is its own
  *     bridge, ptp ...        links to it
- *     .netloom-cni-HASH/     the bundle and the addon
+ *     .netloom-cni-HASH/     the bundle, the addon, and the code cache that the first ADD leaves
  */
-import { createHash } from 'node:crypto';
 import {
   chmodSync,
   copyFileSync,
@@ -26,7 +25,8 @@ import { plugins } from './plugins/index.js';
 
 const BUNDLE = 'netloom-cni.bundle.cjs';
 const LAUNCHER = 'netloom-cni';
-const PLACE = '__dirname';
+/** What the launcher has for where the bundle is. */
+const PLACE = 'directory = __dirname;';
 
 export interface InstallOptions {
   /** Where to. */
@@ -44,6 +44,8 @@ export function install(args: readonly string[], source: string): void {
   if (taken.length > 0 && !force)
     throw new Error(`${directory} has ${taken.join(', ')} of another origin; --force replaces them`);
   const files = { [BUNDLE]: join(source, BUNDLE), 'netloom.node': nativePath };
+  // Loaded here, since plugins do without.
+  const { createHash } = process.getBuiltinModule('node:crypto');
   const hash = createHash('sha256').update(process.version);
   for (const path of Object.values(files)) hash.update(readFileSync(path));
   const own = `.netloom-cni-${hash.digest('hex').slice(0, 12)}`;
@@ -63,7 +65,7 @@ function launcher(text: string, own: string): string {
   const [, ...rest] = text.split('\n');
   const lines = rest.join('\n');
   if (lines.split(PLACE).length !== 2) throw new Error('netloom-cni: the launcher is not as expected');
-  return `#!${process.execPath}\n${lines.replace(PLACE, `\`\${${PLACE}}/${own}\``)}`;
+  return `#!${process.execPath}\n${lines.replace(PLACE, `directory = \`\${__dirname}/${own}\`;`)}`;
 }
 
 function readOptions(args: readonly string[]): InstallOptions {

@@ -7,15 +7,34 @@ const { Script } = require('node:vm');
 
 const directory = __dirname;
 const filename = `${directory}/netloom-cni.bundle.cjs`;
+const cache = `${directory}/netloom-cni.cache`;
 
+/** @type {Buffer | undefined} */
 let cachedData;
 try {
-  cachedData = readFileSync(`${directory}/netloom-cni.cache`);
+  cachedData = readFileSync(cache);
 } catch {
-  // Not installed, or of another Node: compiled anew.
+  // Not installed, or not called yet.
 }
 const script = new Script(readFileSync(filename, 'latin1'), { filename, cachedData });
-/** @type {{ main?: (called: string, args: string[], files: object) => void }} */
+/** @type {{ main?: (called: string, args: string[], directory: string) => void }} */
 const exported = {};
 script.runInThisContext()(require, exported, directory);
-exported.main?.(process.argv[1] ?? '', process.argv.slice(2), { directory, script });
+exported.main?.(process.argv[1] ?? '', process.argv.slice(2), directory);
+
+// The first ADD of an installed program leaves what it has compiled to the next ones, and again after an upgrade of Node.
+if (
+  directory !== __dirname &&
+  process.env['CNI_COMMAND'] === 'ADD' &&
+  process.exitCode === 0 &&
+  script.cachedDataRejected !== false
+) {
+  const { renameSync, writeFileSync } = require('node:fs');
+  try {
+    const unfinished = `${cache}.${process.pid}`;
+    writeFileSync(unfinished, script.createCachedData());
+    renameSync(unfinished, cache);
+  } catch {
+    // Where it may not be written, the next one is as slow as this one was.
+  }
+}

@@ -12,11 +12,11 @@ import { VERSIONS } from './protocol/version.js';
 const STDIN = 0;
 const STDOUT = 1;
 
-/** `program` is the path by which it was called: that of a link, where it was called through one. */
-export function main(program: string, args: readonly string[], files: { readonly directory: string }): void {
+/** `program` is the path by which it was called: that of a link, where it was called through one; `directory` has the bundle. */
+export function main(program: string, args: readonly string[], directory: string): void {
   const { env } = process;
   if ((env['CNI_COMMAND'] ?? '') === '') {
-    if (args[0] === 'install') installOrSay(args.slice(1), files.directory);
+    if (args[0] === 'install') installOrSay(args.slice(1), directory);
     else usage();
     return;
   }

@@ -1,6 +1,6 @@
 /** Which namespace the config.json of an OCI bundle names: `linux.namespaces` of the OCI runtime specification. */
-import { readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { promises, readFileSync } from 'node:fs';
+
 import { invalidValue, wrongType } from '../errors.js';
 import { both, type Operation, perform } from '../operation.js';
 
@@ -20,7 +20,7 @@ export function* readOciNetns(file: unknown): Operation<OciNetns> {
       yield* perform(
         both(
           () => readFileSync(file, 'utf8'),
-          () => readFile(file, 'utf8'),
+          () => promises.readFile(file, 'utf8'),
         ),
       ),
     );

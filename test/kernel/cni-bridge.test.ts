@@ -120,6 +120,28 @@ describeKernel('cni bridge', () => {
     expect(host.call('CHECK', { ...CONFIG, prevResult }, { netns: container }).output).toMatchObject({ code: 102 });
   });
 
+  test('ipMasq masquerades what goes elsewhere, until DEL or GC', async () => {
+    const config = { ...CONFIG, cniVersion: '1.1.0', ipMasq: true };
+    const other = await host.container('cni-c2');
+    const prevResult = host.add(config, { netns: container });
+    host.add(config, { netns: other, id: 'c2' });
+    const ruleset = () => iproute(host.netns, 'nft list ruleset');
+    expect(ruleset()).toContain('10.1.2.2 comment "cni net c1 eth0"');
+    expect(ruleset()).toContain('fd00:1::2 comment "cni net c1 eth0"');
+    expect(ruleset()).toContain('10.1.2.3 comment "cni net c2 eth0"');
+    expect(host.call('CHECK', { ...config, prevResult }, { netns: container }).status).toBe(0);
+
+    const valid = [{ containerID: 'c1', ifname: 'eth0' }];
+    expect(host.call('GC', { ...config, 'cni.dev/valid-attachments': valid }).status).toBe(0);
+    expect(ruleset()).toContain('cni net c1 eth0');
+    expect(ruleset()).not.toContain('cni net c2 eth0');
+    expect(host.reserved('net')).toEqual(['10.1.2.2', 'fd00:1::2']);
+
+    expect(host.call('DEL', config, { netns: container }).status).toBe(0);
+    expect(ruleset()).toBe('');
+    expect(host.call('CHECK', { ...config, prevResult }, { netns: container }).status).toBe(1);
+  });
+
   test('without IPAM the link is up and has no address', async () => {
     const { ips } = host.add({ type: 'bridge', bridge: 'br0' }, { netns: container });
     expect(ips).toBeUndefined();
@@ -135,7 +157,7 @@ describeKernel('cni bridge', () => {
   test('the MAC of a gateway stays when ports come and go', () => {
     const { interfaces } = host.add(CONFIG, { netns: container });
     const before = seen(host.netns, 'br0').address;
-    iproute(host.netns, 'ip link add low type dummy'.replace('dummy', 'veth peer name low1'));
+    iproute(host.netns, 'ip link add low type veth peer name low1');
     iproute(host.netns, 'ip link set low address 00:00:00:00:00:01');
     iproute(host.netns, 'ip link set low master br0');
     expect(seen(host.netns, 'br0').address).toBe(before);

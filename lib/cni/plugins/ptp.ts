@@ -17,6 +17,7 @@ import {
 import { addAddresses, addRoutes, setSysctlIfThere } from '../container/configure.js';
 import { containerInterface, expectAddresses, expectLink, expectRoutes, prevResultOf } from '../container/expected.js';
 import { enableForwarding } from '../container/forwarding.js';
+import { collectMasquerades, expectMasquerade, masquerade, removeMasquerade } from '../container/masquerade.js';
 import { findContainer, openContainer } from '../container/netns.js';
 import { hostVethName, removeVeth } from '../container/veth.js';
 import { masked } from '../ipam/host-local/ranges.js';
@@ -49,6 +50,7 @@ export const ptp: Plugin = {
       const [container, host] = makeVeth(call, options, netns);
       configureContainer(netns, container, result, pairs);
       configureHost(host, pairs);
+      if (options.ipMasq) masquerade(call, result.ips, undo);
       const { dns } = call.config;
       return {
         ...result,
@@ -59,22 +61,27 @@ export const ptp: Plugin = {
   },
 
   del(call) {
-    readPtp(call);
+    const { ipMasq } = readPtp(call);
     removeVeth(call, findContainer(call));
     ipamOf(call)?.del(call);
+    if (ipMasq) removeMasquerade(call);
   },
 
   check(call) {
-    readPtp(call);
+    const { ipMasq } = readPtp(call);
     const netns = openContainer(call);
     ipamOf(call)?.check(call);
     const result = prevResultOf(call);
     const container = expectLink(containerInterface(call), 'veth', netns);
     expectAddresses(container, result);
     expectRoutes(netns, result);
+    if (ipMasq) expectMasquerade(call, result.ips);
   },
 
-  gc: (call) => ipamOf(call)?.gc?.(call),
+  gc(call) {
+    ipamOf(call)?.gc?.(call);
+    if (readPtp(call).ipMasq) collectMasquerades(call);
+  },
 
   status(call) {
     readPtp(call);

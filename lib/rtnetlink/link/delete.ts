@@ -1,5 +1,4 @@
 /** Removing links: one, or many in one wait. */
-import { randomInt } from 'node:crypto';
 import { invalidValue, wrongType } from '../../errors.js';
 import { checkInteger } from '../../netlink/codec.js';
 import { makeRequest, type Request } from '../../netlink/message.js';
@@ -108,7 +107,7 @@ function* deleteTogether(netns: Netns, refs: readonly LinkRef[], ifExists: boole
   }
   if (found.length === 0) return firstError;
   // A group that nobody uses: chosen at random among two thousand million less those that people would choose.
-  const group = randomInt(0x40000000, 0x7fffffff);
+  const group = 0x40000000 + Math.floor(Math.random() * 0x3fffffff);
   const marks = found.map(({ index, name }) => changeLinkRequest(index, name, { group }));
   const replies = yield* perform(exchange(netns, [...marks, deleteGroupRequest(group)]));
   const refused = replies.at(-1)?.error;

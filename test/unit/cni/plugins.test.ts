@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { ownerName, staleOwners } from '../../../lib/cni/container/owner.js';
 import { hostVethName } from '../../../lib/cni/container/veth.js';
 import { parseResolvConf } from '../../../lib/cni/ipam/host-local/resolv-conf.js';
 import { staticIpam } from '../../../lib/cni/ipam/static.js';
@@ -8,6 +9,7 @@ import { parseConfig } from '../../../lib/cni/protocol/config.js';
 import { readEnvironment } from '../../../lib/cni/protocol/environment.js';
 import type { Invocation } from '../../../lib/cni/protocol/plugin.js';
 import { EMPTY_RESULT } from '../../../lib/cni/protocol/result.js';
+import { shortHash } from '../../../lib/cni/short-hash.js';
 
 function invocation(config: object, args = ''): Invocation {
   const variables = {
@@ -99,4 +101,25 @@ test("the host's end of a pair has a name that tells attachments apart, the same
   expect(name).toMatch(/^veth[0-9a-f]{11}$/);
   expect(hostVethName(invocation({ mtu: 1400 }))).toBe(name);
   expect(hostVethName(invocation({ name: 'other' }))).not.toBe(name);
+});
+
+test('the hash spreads what differs in one place', () => {
+  expect(shortHash('', 16)).toHaveLength(16);
+  expect(shortHash('a', 11)).toMatch(/^[0-9a-f]{11}$/);
+  const all = Array.from({ length: 20_000 }, (_, i) => shortHash(`["net","c${i}","eth0"]`, 11));
+  expect(new Set(all).size).toBe(all.length);
+  const firsts = Array.from({ length: 256 }, (_, i) => shortHash(`c${i}`, 11).slice(0, 2));
+  expect(new Set(firsts).size).toBeGreaterThan(140);
+});
+
+test('an owner is named by network, container and link, in 127 bytes at most', () => {
+  expect(ownerName('net', { containerId: 'c1', ifname: 'eth0' })).toBe('cni net c1 eth0');
+  const long = { containerId: 'f'.repeat(255), ifname: 'fifteen-bytes-x' };
+  expect(ownerName('n'.repeat(255), long).length).toBeLessThanOrEqual(127);
+  expect(ownerName('net', long)).not.toBe(ownerName('net', { ...long, containerId: `${'f'.repeat(254)}e` }));
+});
+
+test('GC knows the owners of a network that are not valid any more', () => {
+  const owners = ['cni net c1 eth0', 'cni net c2 eth0', 'cni network c3 eth0', 'other'];
+  expect(staleOwners(owners, 'net', [{ containerId: 'c1', ifname: 'eth0' }])).toEqual(['cni net c2 eth0']);
 });

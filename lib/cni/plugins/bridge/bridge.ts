@@ -1,5 +1,6 @@
 /** bridge: a container's link is the one end of a pair, whose other end is a port of a bridge of the host. */
 import { createVeth, currentNetns, getLink, type Link, type Netns, setLink } from '../../../sync.js';
+import { announce } from '../../container/announce.js';
 import { addAddresses, addRoutes, setSysctlIfThere } from '../../container/configure.js';
 import {
   containerInterface,
@@ -9,6 +10,7 @@ import {
   prevResultOf,
 } from '../../container/expected.js';
 import { enableForwarding } from '../../container/forwarding.js';
+import { collectMasquerades, expectMasquerade, masquerade, removeMasquerade } from '../../container/masquerade.js';
 import { findContainer, openContainer } from '../../container/netns.js';
 import { hostVethName, removeVeth } from '../../container/veth.js';
 import { allocateAddresses, ipamOf } from '../../ipam/ipam.js';
@@ -46,7 +48,9 @@ export const bridge: Plugin = {
       if (ipam !== undefined) configure(netns, container, result, options);
       else if (options.containerUp) setLink(container, { up: true });
       if (options.isGateway) enableForwarding(result.ips);
+      if (options.ipMasq && ipam !== undefined) masquerade(call, result.ips, undo);
       if (options.containerUp) waitForPort(port);
+      if (ipam !== undefined) announce(container);
       const { dns } = call.config;
       return {
         ...result,
@@ -63,14 +67,15 @@ export const bridge: Plugin = {
   },
 
   del(call) {
-    readBridge(call);
+    const { ipMasq } = readBridge(call);
     removeVeth(call, findContainer(call));
-    // Last: nobody else may be given the address while it is in use.
+    // Afterwards: nobody else may be given the address while it is in use.
     ipamOf(call)?.del(call);
+    if (ipMasq) removeMasquerade(call);
   },
 
   check(call) {
-    const { bridge: name, promiscuous } = readBridge(call);
+    const { bridge: name, promiscuous, ipMasq } = readBridge(call);
     const netns = openContainer(call);
     ipamOf(call)?.check(call);
     const result = prevResultOf(call);
@@ -82,9 +87,13 @@ export const bridge: Plugin = {
     expectPort(result, container, bridge);
     expectAddresses(container, result);
     expectRoutes(netns, result);
+    if (ipMasq) expectMasquerade(call, result.ips);
   },
 
-  gc: (call) => ipamOf(call)?.gc?.(call),
+  gc(call) {
+    ipamOf(call)?.gc?.(call);
+    if (readBridge(call).ipMasq) collectMasquerades(call);
+  },
 
   status(call) {
     readBridge(call);

@@ -1,0 +1,41 @@
+/** ipMasq: what containers send to elsewhere leaves the host under the host's address. */
+import { formatIp, parsePrefix } from '../../addressing/ip.js';
+import { addMasquerade, deleteMasquerade, listMasquerades } from '../../sync.js';
+import { masked } from '../ipam/host-local/ranges.js';
+import { CniError } from '../protocol/error.js';
+import type { Invocation } from '../protocol/plugin.js';
+import type { IpConfig } from '../protocol/result.js';
+import type { Undo } from '../rollback.js';
+import { ownerName, staleOwners } from './owner.js';
+
+const ownerOf = (call: Invocation): string => ownerName(call.config.name, call);
+
+/** Masquerades what comes from these addresses, unless it goes to their own subnets. */
+export function masquerade(call: Invocation, ips: readonly IpConfig[], undo: Undo): void {
+  const owner = ownerOf(call);
+  undo(() => deleteMasquerade({ owner }));
+  addMasquerade({
+    owner,
+    sources: ips.map(({ address }) => formatIp(parsePrefix(address).bytes)),
+    except: ips.map(({ address }) => {
+      const { bytes, length } = parsePrefix(address);
+      return `${formatIp(masked(bytes, length))}/${length}`;
+    }),
+  });
+}
+
+export const removeMasquerade = (call: Invocation): void => deleteMasquerade({ owner: ownerOf(call) });
+
+/** CHECK: each address is masqueraded. */
+export function expectMasquerade(call: Invocation, ips: readonly IpConfig[]): void {
+  const sources = new Set(listMasquerades({ owner: ownerOf(call) }).map(({ source }) => source));
+  for (const { address } of ips)
+    if (!sources.has(formatIp(parsePrefix(address).bytes)))
+      throw new CniError('changed', `${address} is not masqueraded`);
+}
+
+/** GC: removes those of attachments that are no more. */
+export function collectMasquerades({ config }: Invocation): void {
+  const owners = listMasquerades().map(({ owner }) => owner);
+  for (const owner of staleOwners(owners, config.name, config.validAttachments ?? [])) deleteMasquerade({ owner });
+}
