@@ -64,6 +64,22 @@ describeKernel('cni bridge', () => {
     expect(host.call('CHECK', later, { netns }).output).toMatchObject({ code: 102 });
   });
 
+  test('ADD where the container has such a link fails, and leaves it alone', async () => {
+    const [link] = await createVeth({ name: 'eth0', netns: container, peer: { name: 'mine', netns: container } });
+    expect(host.call('ADD', CONFIG, { netns: container }).output).toMatchObject({ code: expect.any(Number) });
+    expect(seen(container, 'eth0').address).toBe(link.mac);
+    expect(seenNames(host.netns)).toEqual(['br0']);
+    expect(host.reserved('net')).toEqual([]);
+  });
+
+  test('ADD a second time fails, and leaves the container attached', () => {
+    const { ipam: _, ...config } = { ...CONFIG, isDefaultGateway: false };
+    const [, port, eth0] = host.add(config, { netns: container }).interfaces ?? [];
+    expect(host.call('ADD', config, { netns: container }).output).toMatchObject({ code: expect.any(Number) });
+    expect(seen(container, 'eth0').address).toBe(eth0?.mac);
+    expect(seen(host.netns, port?.name as string)).toMatchObject({ master: 'br0', operstate: 'UP' });
+  });
+
   test('containers of one bridge reach each other', async () => {
     const other = await host.container('cni-c2');
     host.add(CONFIG, { netns: container });

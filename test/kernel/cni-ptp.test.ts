@@ -1,4 +1,4 @@
-import { listLinks, type Netns, ping } from 'netloom';
+import { createVeth, listLinks, type Netns, ping } from 'netloom';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { CniHost } from './cni.ts';
 import { witness } from './ip.ts';
@@ -54,6 +54,14 @@ describeKernel('cni ptp', () => {
     expect([...seenNames(netns), ...seenNames(host.netns)]).toEqual([]);
     expect(host.reserved('net')).toEqual([]);
     expect(host.call('DEL', later, { netns })).toEqual({ status: 0, output: undefined });
+  });
+
+  test('ADD where the container has such a link fails, and leaves it alone', async () => {
+    const [link] = await createVeth({ name: 'eth0', netns: container, peer: { name: 'mine', netns: container } });
+    expect(host.call('ADD', CONFIG, { netns: container }).output).toMatchObject({ code: expect.any(Number) });
+    expect(seen(container, 'eth0').address).toBe(link.mac);
+    expect(seenNames(host.netns)).toEqual([]);
+    expect(host.reserved('net')).toEqual([]);
   });
 
   test('containers reach each other through the host', async () => {

@@ -46,8 +46,9 @@ export const ptp: Plugin = {
       const result = { ...given, ips: given.ips.map((ip) => ({ ...ip, interface: CONTAINER })) };
       const pairs = result.ips.map(withGateway);
       enableForwarding(result.ips);
-      undo(() => removeVeth(call, netns));
       const [container, host] = makeVeth(call, options, netns);
+      // Not before: where there is such a link already, it is somebody else's.
+      undo(() => removeVeth(call, netns));
       configureContainer(netns, container, result, pairs);
       configureHost(host, pairs);
       if (options.ipMasq) masquerade(call, result.ips, undo);

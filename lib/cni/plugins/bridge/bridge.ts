@@ -39,8 +39,9 @@ export const bridge: Plugin = {
       const given = ipam === undefined ? EMPTY_RESULT : allocateAddresses(ipam, call, undo);
       const result = completeResult(given, options, CONTAINER);
       const bridge = ensureBridge(options);
-      undo(() => removeVeth(call, netns));
       const [container, port] = makeVeth(call, options, bridge, netns);
+      // Not before: where there is such a link already, it is somebody else's.
+      undo(() => removeVeth(call, netns));
       setPortVlans(port, bridge, options);
       const gateway = options.isGateway && ipam !== undefined ? ensureGatewayLink(bridge, options) : bridge;
       if (options.isGateway)
