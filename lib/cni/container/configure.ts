@@ -1,4 +1,6 @@
 /** What a container's link gets by the result: its addresses and routes. */
+
+import { pause } from '../../pause.js';
 import {
   addAddress,
   getSysctl,
@@ -9,7 +11,6 @@ import {
   setLink,
   setSysctl,
 } from '../../sync.js';
-import { pause } from '../pause.js';
 import { CniError } from '../protocol/error.js';
 import { type IpConfig, isV4, type Result, type ResultRoute } from '../protocol/result.js';
 
@@ -74,7 +75,7 @@ function settleAddresses(netns: Netns, link: Link): void {
     const failed = addresses.find(({ flags }) => flags.includes('dadfailed'));
     if (failed !== undefined) throw new CniError('addresses', `${failed.address} is in use by another host`);
     if (!addresses.some(({ flags }) => flags.includes('tentative')) || performance.now() > end) return;
-    pause(20);
+    pause(20).now();
   }
 }
 

@@ -1,4 +1,6 @@
 /** bridge: a container's link is the one end of a pair, whose other end is a port of a bridge of the host. */
+
+import { pause } from '../../../pause.js';
 import { createVeth, currentNetns, getLink, type Link, type Netns, setLink } from '../../../sync.js';
 import { announce } from '../../container/announce.js';
 import { addAddresses, addRoutes, setSysctlIfThere } from '../../container/configure.js';
@@ -14,7 +16,6 @@ import { collectMasquerades, expectMasquerade, masquerade, removeMasquerade } fr
 import { findContainer, openContainer } from '../../container/netns.js';
 import { hostVethName, removeVeth } from '../../container/veth.js';
 import { allocateAddresses, ipamOf } from '../../ipam/ipam.js';
-import { pause } from '../../pause.js';
 import { CniError } from '../../protocol/error.js';
 import type { Invocation, Plugin } from '../../protocol/plugin.js';
 import { EMPTY_RESULT, type Interface, type Result, saysDns } from '../../protocol/result.js';
@@ -140,7 +141,7 @@ function waitForPort(port: Link): void {
     const { operState } = getLink(port);
     if (operState === 'up') return;
     if (performance.now() > end) throw new CniError('kernel', `bridge port in error state: ${operState}`);
-    pause(milliseconds);
+    pause(milliseconds).now();
   }
 }
 
