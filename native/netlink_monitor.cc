@@ -9,16 +9,10 @@
 #include "arguments.h"
 #include "environment.h"
 #include "job.h"
-#include "loop_callback.h"
 
 namespace netloom {
 
 namespace {
-
-struct Content {
-  UniqueFd fd;
-  Napi::FunctionReference readable;
-};
 
 class OpenMonitor {
  public:
@@ -57,7 +51,7 @@ class OpenMonitor {
   }
 
   Napi::Value ToJs(Napi::Env env, UniqueFd fd) {
-    return Environment::Of(env).NewInstance<NetlinkMonitor>(env, Content{std::move(fd), std::move(readable_)});
+    return Environment::Of(env).NewInstance<NetlinkMonitor>(env, Monitored{std::move(fd), std::move(readable_)});
   }
 
  private:
@@ -73,44 +67,6 @@ class OpenMonitor {
 
 }  // namespace
 
-NetlinkMonitor::NetlinkMonitor(const Napi::CallbackInfo& info) : ObjectWrap(info) {
-  if (!info[0].IsExternal()) {
-    napi_throw_type_error(info.Env(), "ERR_ILLEGAL_CONSTRUCTOR", "Illegal constructor");
-    return;
-  }
-  // A terminating Worker wraps nothing more, and nobody would ever delete this object: the caller keeps what it has.
-  if (IsEmpty()) return;
-  auto& [fd, readable] = *info[0].As<Napi::External<Content>>().Data();
-  auto poll = FdPoll::Create(info.Env(), fd.get(), this);
-  if (!poll) {
-    poll.error().Throw(info.Env());
-    return;
-  }
-  poll_ = *poll;
-  fd_ = std::move(fd);
-  readable_ = std::move(readable);
-  Ref();
-  poll_->Ask(UV_READABLE, keep_alive_);
-}
-
-void NetlinkMonitor::OnEvents(int, int) {
-  const Napi::Env env = Env();
-  const Napi::HandleScope scope(env);
-  if (!CallFromLoop(env, Value(), readable_.Value())) return;
-  if (poll_ != nullptr) poll_->Ask(UV_READABLE, keep_alive_);
-}
-
-void NetlinkMonitor::OnPollGone() {
-  poll_ = nullptr;
-  Release();
-}
-
-void NetlinkMonitor::Release() {
-  fd_.Reset();
-  readable_.Reset();
-  Unref();
-}
-
 // One datagram. Its bytes, or a negative errno: -EMSGSIZE where it has no room, -ENOBUFS where others were lost.
 Napi::Value NetlinkMonitor::Receive(const Napi::CallbackInfo& info) {
   Bytes buffer;
@@ -118,7 +74,7 @@ Napi::Value NetlinkMonitor::Receive(const Napi::CallbackInfo& info) {
   for (;;) {
     sockaddr_nl sender{};
     socklen_t size = sizeof sender;
-    const ssize_t received = ::recvfrom(fd_.get(), buffer.data, buffer.size, MSG_DONTWAIT | MSG_TRUNC,
+    const ssize_t received = ::recvfrom(fd(), buffer.data, buffer.size, MSG_DONTWAIT | MSG_TRUNC,
                                         reinterpret_cast<sockaddr*>(&sender), &size);
     if (received < 0 && errno == EINTR) continue;
     if (received < 0) return Napi::Number::New(info.Env(), -errno);
@@ -128,23 +84,9 @@ Napi::Value NetlinkMonitor::Receive(const Napi::CallbackInfo& info) {
   }
 }
 
-void NetlinkMonitor::KeepAlive(const Napi::CallbackInfo& info) {
-  keep_alive_ = info[0].ToBoolean();
-  if (poll_ != nullptr) poll_->Ask(UV_READABLE, keep_alive_);
-}
-
-void NetlinkMonitor::Close(const Napi::CallbackInfo&) {
-  if (poll_ == nullptr) return;
-  std::exchange(poll_, nullptr)->Close();
-  Release();
-}
-
 void DefineNetlinkMonitor(Napi::Env env, Napi::Object exports) {
-  using Class = NetlinkMonitor;
-  Environment::Of(env).KeepConstructor<Class>(Class::DefineClass(
-      env, "NetlinkMonitor",
-      {Class::InstanceMethod<&Class::Receive>("receive"), Class::InstanceMethod<&Class::KeepAlive>("keepAlive"),
-       Class::InstanceMethod<&Class::Close>("close")}));
+  Environment::Of(env).KeepConstructor<NetlinkMonitor>(NetlinkMonitor::Define(
+      env, "NetlinkMonitor", {NetlinkMonitor::InstanceMethod<&NetlinkMonitor::Receive>("receive")}));
   // No synchronous flavour: to watch is to wait.
   exports.Set("openMonitorAsync", Napi::Function::New(env, CallOnPool<OpenMonitor>, "openMonitorAsync"));
 }
