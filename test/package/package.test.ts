@@ -19,6 +19,16 @@ describe.skipIf(notInstalled)('an installed package', () => {
     expect(linksSeenBy(program)).toContain('lo');
   });
 
+  test('has netloom-cni, which finds its bundle and the addon', () => {
+    const program = join(consumer, 'node_modules', '.bin', 'netloom-cni');
+    const env = { PATH: process.env['PATH'], CNI_COMMAND: 'VERSION' };
+    const output = execFileSync(program, { env, input: '{"cniVersion":"1.0.0"}', encoding: 'utf8' });
+    expect(JSON.parse(output)).toMatchObject({
+      cniVersion: '1.0.0',
+      supportedVersions: expect.arrayContaining(['1.1.0']),
+    });
+  });
+
   test('brings one dependency, bindings', () => {
     const lock = JSON.parse(readFileSync(join(consumer, 'node_modules', '.package-lock.json'), 'utf8'));
     // file-uri-to-path is a dependency of bindings.
@@ -48,7 +58,8 @@ describe('the tarball', () => {
     const expected = [
       /^(package\.json|binding\.gyp|(README|CHANGELOG|SECURITY)\.md|LICENSE)$/,
       /^dist\/[\w/-]+\.(js|js\.map|d\.ts|d\.ts\.map)$/,
-      /^lib\/[\w/-]+\.ts$/,
+      /^dist\/netloom-cni(\.bundle)?\.cjs$/,
+      /^lib\/([\w/-]+\.ts|cni\/launcher\.cjs)$/,
       /^native\/[\w/-]+\.(cc|c|h)$/,
       /^prebuilds\/linux-\w+\/netloom(\.(glibc|musl)\.node|-exec\.(glibc|musl))$/,
     ];
@@ -60,6 +71,7 @@ describe('the tarball', () => {
     expect(packed).toEqual(
       expect.arrayContaining([
         ...['dist/index.js', 'dist/index.d.ts', 'dist/sync.js', 'dist/sync.d.ts', 'LICENSE', 'README.md'],
+        ...['dist/netloom-cni.cjs', 'dist/netloom-cni.bundle.cjs'],
         `prebuilds/linux-${process.arch}/netloom.${libc}.node`,
         `prebuilds/linux-${process.arch}/netloom-exec.${libc}`,
       ]),
