@@ -8,6 +8,8 @@
  */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readlinkSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, expect, vi } from 'vitest';
 import { openSockets } from '../../lib/netlink/open-sockets.js';
 import { privileged } from './privilege.ts';
@@ -40,13 +42,24 @@ export function expectNoLeaks(warmUp: () => unknown): void {
   beforeAll(async () => {
     if (!privileged) return;
     await warmUp();
-    before = traces();
+    before = await settled();
   });
   afterAll(async () => {
     if (!before) return;
     // Closing may go on for a moment on a native thread (a packet device waits for an RCU grace period).
     await vi.waitFor(() => expect(traces()).toEqual(before), { timeout: 5_000, interval: 50 });
   });
+}
+
+/** The traces once two readings agree: what the warm-up has closed may take a turn of the event loop to go. */
+async function settled(): Promise<Traces> {
+  let last = traces();
+  for (;;) {
+    await setTimeout(20);
+    const now = traces();
+    if (isDeepStrictEqual(now, last)) return now;
+    last = now;
+  }
 }
 
 function ip(...args: string[]): string {
