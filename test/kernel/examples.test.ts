@@ -14,6 +14,13 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const sources = readdirSync(join(root, 'examples')).filter((name) => name.endsWith('.ts'));
 const compiled = (name: string): string => join(root, 'build', 'examples', `${name}.js`);
 
+/** A program, with the files of its folder if it has one. */
+function sourceOf(name: string): string {
+  const folder = join(root, 'examples', name);
+  const files = existsSync(folder) ? readdirSync(folder).map((file) => join(folder, file)) : [];
+  return [`${folder}.ts`, ...files].map((file) => readFileSync(file, 'utf8')).join('\n');
+}
+
 /** What each prints. Times are `<ms>` and MAC addresses that the kernel chose are `<mac>`; a set has no order. */
 const OUTPUT: Record<string, string[]> = {
   'arp-capture': ['who has 10.0.0.2? tell 10.0.0.1', '10.0.0.2 is at 02:00:00:00:00:02'],
@@ -36,6 +43,12 @@ const OUTPUT: Record<string, string[]> = {
   'macvlan-containers': [
     'web (02:00:00:00:00:01) to 10.0.0.2: 2 of 2 answered',
     'db (02:00:00:00:00:02) to 10.0.0.1: 2 of 2 answered',
+  ],
+  'mini-runtime': [
+    'client: default via 10.0.0.1 dev eth0',
+    'client: hello from web, where process 1 is sh',
+    'client: 1000000 bytes in <ms>, faster than 8 Mbit/s',
+    'slow: 1000000 bytes in <ms>, within 8 Mbit/s',
   ],
   relay: [
     '3 of 3 answered',
@@ -81,7 +94,7 @@ describeKernel('examples', () => {
   });
 
   test.for(Object.entries(OUTPUT))('%s', async ([name, lines], { skip }) => {
-    skip(lacks(...needsOf(readFileSync(join(root, 'examples', `${name}.ts`), 'utf8'))));
+    skip(lacks(...needsOf(sourceOf(name))));
     const { status, stdout, stderr } = await ended(start(process.execPath, compiled(name)));
     expect({ status, stderr, lines: normalized(stdout) }).toEqual({ status: 0, stderr: '', lines });
   });

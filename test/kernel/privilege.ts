@@ -68,6 +68,11 @@ const NEEDS = {
     lack: 'qemu-system-x86_64 is not installed',
     met: () => succeeds('qemu-system-x86_64', '--version'),
   },
+  busybox: {
+    who: 'examples/mini-runtime',
+    lack: '/bin/busybox is not installed, or not linked statically',
+    met: () => succeeds('sh', '-c', 'test -x /bin/busybox && ! ldd /bin/busybox'),
+  },
   rootless: {
     who: 'user namespaces',
     lack: 'nobody cannot make one',
@@ -106,6 +111,7 @@ export const testNeeds = (...needs: Need[]) => test.skipIf(lacks(...needs));
 export const needsOf = (source: string): Need[] => [
   ...(/\bcreate(Tap|Tun)\b/.test(source) ? (['tun'] as const) : []),
   ...(/\baddPortMapping\b/.test(source) ? (['nftables'] as const) : []),
+  ...(source.includes("'/bin/busybox'") ? (['busybox'] as const) : []),
 ];
 
 function may(path: string, mode: number): boolean {
