@@ -216,7 +216,22 @@ test.each<[string, () => unknown, string]>([
   [
     'a handle without its priority',
     () => deleteFilter.sync('d0', { parent: 'ingress', handle: 1 }, o),
-    'ERR_INVALID_ARG_TYPE deleteFilter: priority must be the priority of the filter, where its kind or handle is told',
+    'ERR_INVALID_ARG_VALUE deleteFilter: handle 1 goes with `priority` only, without which all filters of the place are meant',
+  ],
+  [
+    'a protocol without its priority',
+    () => deleteFilter.sync('d0', { parent: 'ingress', protocol: 'ip' }, { ...o, ifExists: true }),
+    'ERR_INVALID_ARG_VALUE deleteFilter: protocol "ip" goes with `priority` only',
+  ],
+  [
+    'a misspelt priority, where all of a place would go',
+    () => deleteFilter.sync('d0', anyhow({ parent: 'ingress', prio: 1 }), o),
+    'ERR_INVALID_ARG_VALUE deleteFilter: prio 1 goes with `priority` only',
+  ],
+  [
+    'priority 0, which is all of a place to the kernel',
+    () => deleteFilter.sync('d0', { parent: 'ingress', priority: 0 }, o),
+    'ERR_OUT_OF_RANGE deleteFilter: priority 0 is out of range (1 to 65535)',
   ],
 
   [

@@ -96,7 +96,8 @@ export const replaceFilter = call(
 );
 
 /**
- * Removes a filter; all of a priority, if neither kind nor handle is told; all of a place, if nothing else is.
+ * Removes a filter; all of a priority, if neither kind nor handle is told; all of a place, if nothing but the place is
+ * (and the chain: 0 if absent).
  *
  * `tc filter delete dev NAME ingress prio 1`
  *

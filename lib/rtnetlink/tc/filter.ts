@@ -49,7 +49,7 @@ export type FilterSpec = {
 
 /**
  * Which filters of a place: one by kind, priority, protocol and handle; all of a priority; or, with nothing but the
- * place, all.
+ * place and perhaps a chain, all of that chain.
  */
 export interface FilterKey extends FilterPlace {
   readonly parent: FilterParent;
@@ -181,12 +181,20 @@ export function checkFilterKey(which: unknown): asserts which is FilterKey {
     throw wrongType('filter', "an object like { parent: 'ingress', priority: 1 }", which);
 }
 
+// To the kernel, no priority means every filter of the chain: nothing else may be told, which would be passed over.
+function checkPlaceAlone(which: object): void {
+  for (const [field, value] of Object.entries(which)) {
+    if (value !== undefined && field !== 'parent' && field !== 'chain')
+      throw invalidValue(field, value, 'goes with `priority` only, without which all filters of the place are meant');
+  }
+}
+
 /** A DELTFILTER for the link with that index. */
 export function deleteFilterRequest(which: FilterKey, index: number, link: string | number): Request {
   checkFilterKey(which);
-  const { kind, parent, protocol, chain, priority, handle } = which;
-  if (priority === undefined && (kind !== undefined || handle !== undefined))
-    throw wrongType('priority', 'the priority of the filter, where its kind or handle is told', priority);
+  const { kind, parent, protocol, chain, priority } = which;
+  if (priority === undefined) checkPlaceAlone(which);
+  if (priority === 0) throw outOfRange('priority', priority, '1 to 65535');
   checkChain(chain);
   return makeRequest(tcFamily, {
     type: RTM.DELTFILTER,
