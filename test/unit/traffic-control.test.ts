@@ -1,12 +1,15 @@
 /** What is wrong with qdiscs, classes, filters and limits is said before anything reaches the kernel; and their units. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { ByteReader } from '../../lib/netlink/bytes.js';
+import { NLMSG_HEADER } from '../../lib/netlink/message.js';
 import { getBandwidthLimit, limitBandwidth, removeBandwidthLimit } from '../../lib/rtnetlink/tc/bandwidth/calls.js';
 import { ifbAlias, ifbName, isIfbOf, ownerOf } from '../../lib/rtnetlink/tc/bandwidth/ifb.js';
 import { limitTold, tbfFor } from '../../lib/rtnetlink/tc/bandwidth/limit.js';
 import { addClass, deleteClass } from '../../lib/rtnetlink/tc/class-calls.js';
 import { addFilter, deleteFilter } from '../../lib/rtnetlink/tc/filter-calls.js';
 import { filterParent, filterParentText, handleText, qdiscParent } from '../../lib/rtnetlink/tc/handle.js';
+import { decodeQdisc } from '../../lib/rtnetlink/tc/qdisc.js';
 import { addQdisc, deleteQdisc, replaceQdisc } from '../../lib/rtnetlink/tc/qdisc-calls.js';
 import { tbf } from '../../lib/rtnetlink/tc/qdiscs/tbf.js';
 import { recorder } from './vectors/recorder.js';
@@ -121,6 +124,36 @@ test.each<[string, () => unknown, string]>([
     () => addQdisc.sync('d0', { kind: 'netem', lossCorrelation: 0.5 }, o),
     'ERR_INVALID_ARG_VALUE addQdisc: lossCorrelation 0.5 goes with `loss` only',
   ],
+  ...(['delay', 'loss', 'duplicate', 'reorder', 'corrupt'] as const).map((of): [string, () => unknown, string] => [
+    `a correlation of ${of} that is no number`,
+    () => addQdisc.sync('d0', anyhow({ kind: 'netem', delay: 5, [of]: 0.5, [`${of}Correlation`]: Number.NaN }), o),
+    `ERR_OUT_OF_RANGE addQdisc: ${of}Correlation NaN is out of range (0 to 1)`,
+  ]),
+  [
+    'a reordering that is no number, of a delay that is none',
+    () => addQdisc.sync('d0', { kind: 'netem', delay: Number.NaN, reorder: 0.5 }, o),
+    'ERR_OUT_OF_RANGE addQdisc: delay NaN is out of range (0 to',
+  ],
+  [
+    'a delay without end',
+    () => addQdisc.sync('d0', { kind: 'netem', delay: Number.POSITIVE_INFINITY }, o),
+    'ERR_OUT_OF_RANGE addQdisc: delay Infinity is out of range (0 to',
+  ],
+  [
+    'a rate without end, of a bucket',
+    () => addQdisc.sync('d0', { ...TBF, rate: Number.POSITIVE_INFINITY }, o),
+    'ERR_OUT_OF_RANGE addQdisc: rate Infinity is out of range (8 to',
+  ],
+  [
+    'more than fq can hold a flow to',
+    () => addQdisc.sync('d0', { kind: 'fq', maxRate: 40e9 }, o),
+    'ERR_OUT_OF_RANGE addQdisc: maxRate 40000000000 is out of range (8 to 34359738359 bits per second, or Infinity for no limit)',
+  ],
+  [
+    'a rate of a flow that is no number',
+    () => addQdisc.sync('d0', { kind: 'fq', maxRate: Number.NaN }, o),
+    'ERR_OUT_OF_RANGE addQdisc: maxRate NaN is out of range (8 to',
+  ],
   [
     'a number of packets below 0',
     () => addQdisc.sync('d0', { kind: 'pfifo', limit: -1 }, o),
@@ -202,6 +235,21 @@ test.each<[string, () => unknown, string]>([
     'a port of no protocol',
     () => addFilter.sync('d0', anyhow({ kind: 'flower', parent: 'ingress', sourcePort: 53 }), o),
     'ERR_INVALID_ARG_VALUE addFilter: sourcePort 53 goes with `ipProtocol` tcp, udp, sctp only',
+  ],
+  [
+    'a protocol above IP in packets of any kind, where the kernel would match all of them',
+    () => addFilter.sync('d0', { kind: 'flower', parent: 'ingress', ipProtocol: 'tcp', destinationPort: 80 }, o),
+    'ERR_INVALID_ARG_VALUE addFilter: ipProtocol "tcp" goes with `protocol` ip, ipv6 only',
+  ],
+  [
+    'a VLAN in packets that have none, where the kernel would match all of them',
+    () => addFilter.sync('d0', { kind: 'flower', parent: 'ingress', vlanId: 100 }, o),
+    'ERR_INVALID_ARG_VALUE addFilter: vlanId 100 goes with `protocol` 802.1q, 802.1ad only',
+  ],
+  [
+    'a VLAN priority in IP packets',
+    () => addFilter.sync('d0', { kind: 'flower', parent: 'ingress', source: '10.0.0.1', vlanPriority: 1 }, o),
+    'ERR_INVALID_ARG_VALUE addFilter: vlanPriority 1 goes with `protocol` 802.1q, 802.1ad only',
   ],
   [
     'priority 0',
@@ -341,6 +389,13 @@ describe('a limit', () => {
 test('a tbf tells its burst, limit and latency', () => {
   const data = tbf.toData?.({ rate: 20e6, burst: 32_000, latency: 25 }, 0);
   expect(tbf.fromData?.(data as never)).toEqual({ rate: 20e6, burst: 32_000, limit: 94_500, latency: 25 });
+});
+
+test('a flow of fq without a limit is told as it was said', () => {
+  addQdisc.sync('d0', { kind: 'fq', maxRate: Number.POSITIVE_INFINITY }, o);
+  const message = sent.at(-1) as Uint8Array;
+  const { data } = decodeQdisc(netns, new ByteReader(message), NLMSG_HEADER, message.length);
+  expect(data).toEqual({ maxRate: Number.POSITIVE_INFINITY });
 });
 
 describe('the ifb of a link', () => {

@@ -102,10 +102,15 @@ export const microseconds: Codec<number> = mapped(
   (whole) => whole / 1000,
 );
 
-/** Bits per second on this side, bytes per second in 32 bits on the kernel's; all ones for "no limit". */
+/** Bits per second on this side, bytes per second in 32 bits on the kernel's; Infinity, and all ones, for "no limit". */
 export const rate32: Codec<number> = mapped(
   u32,
-  (rate: number, field) => Math.min(bytesPerSecond(rate, field), U32),
+  (rate: number, field) => {
+    if (rate === Number.POSITIVE_INFINITY) return U32;
+    if (typeof rate === 'number' && !(rate >= 8 && rate < U32 * 8))
+      throw outOfRange(field, rate, `8 to ${U32 * 8 - 1} bits per second, or Infinity for no limit`);
+    return bytesPerSecond(rate, field);
+  },
   (bytes) => (bytes === U32 ? Number.POSITIVE_INFINITY : bytes * 8),
 );
 

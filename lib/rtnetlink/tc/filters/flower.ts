@@ -54,7 +54,7 @@ interface FlowerBase {
   readonly destination?: string | undefined;
   readonly sourceMac?: string | undefined;
   readonly destinationMac?: string | undefined;
-  /** Goes with `protocol: '802.1q'`, as `vlanPriority` does. */
+  /** Goes with `protocol` `802.1q` or `802.1ad`, as `vlanPriority` does. */
   readonly vlanId?: number | undefined;
   readonly vlanPriority?: number | undefined;
   /** The class that the packets go to. */
@@ -62,7 +62,10 @@ interface FlowerBase {
   readonly actions?: readonly Action[] | undefined;
 }
 
-/** Options of a flower filter: what is absent matches any. Ports go with the protocols that have some. */
+/**
+ * Options of a flower filter: what is absent matches any. `ipProtocol` goes with addresses, or with `protocol` `ip` or
+ * `ipv6`; ports go with the protocols that have some.
+ */
 export type FlowerOptions = FlowerBase &
   (
     | {
@@ -92,6 +95,24 @@ declare module '../filter-kind.js' {
 }
 
 type Options = Readonly<Record<string, unknown>>;
+
+/**
+ * ETH_P_* (linux/if_ether.h) of the packets that have what these options speak of. For others the kernel passes over
+ * the option, and all packets match (fl_set_key() in net/sched/cls_flower.c).
+ */
+const ETHER_TYPES = {
+  ipProtocol: { ip: 0x0800, ipv6: 0x86dd },
+  vlanId: { '802.1q': 0x8100, '802.1ad': 0x88a8 },
+  vlanPriority: { '802.1q': 0x8100, '802.1ad': 0x88a8 },
+} as const;
+
+function checkHeaders(options: Options, protocol: number): void {
+  for (const [field, types] of Object.entries(ETHER_TYPES)) {
+    if (options[field] === undefined || Object.values<number>(types).includes(protocol)) continue;
+    throw invalidValue(field, options[field], `goes with \`protocol\` ${Object.keys(types).join(', ')} only`);
+  }
+}
+
 const ALL_ONES = 'ff:ff:ff:ff:ff:ff';
 const ALL = 0x0003;
 
@@ -140,6 +161,7 @@ function portKeys({ ipProtocol, sourcePort, destinationPort }: Options): Record<
 }
 
 function toData(options: Options, protocol: number): Data {
+  checkHeaders(options, protocol);
   const { classId, actions, ipProtocol, sourceMac, destinationMac, vlanId, vlanPriority } = options;
   return {
     ...(classId !== undefined && { classId: classHandle(classId, 'classId') }),

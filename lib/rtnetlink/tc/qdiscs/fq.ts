@@ -39,8 +39,8 @@ export const fqAttributes = attributes({
 });
 
 /**
- * Options of fq, by the words of `tc`: rates in bits per second, times in milliseconds (`timerSlack` in nanoseconds),
- * limits in packets, quanta in bytes.
+ * Options of fq, by the words of `tc`: rates in bits per second (Infinity for no limit), times in milliseconds
+ * (`timerSlack` in nanoseconds), limits in packets, quanta in bytes.
  */
 export type FqOptions = Readonly<
   Omit<Decoded<typeof fqAttributes.entries>, 'unknown' | 'defaultRate' | 'priomap' | 'weights'>

@@ -110,13 +110,18 @@ function toData(given: Readonly<Record<string, unknown>>): Data {
       throw invalidValue(`${of}Correlation`, correlation, `goes with \`${of}\` only`);
   }
   if (jitter !== undefined && delay === undefined) throw invalidValue('jitter', jitter, 'goes with `delay` only');
-  if (reorder !== undefined && !delay) throw invalidValue('reorder', reorder, 'goes with `delay` only');
+  if (reorder !== undefined && (delay === undefined || delay === 0))
+    throw invalidValue('reorder', reorder, 'goes with `delay` only');
   if (gap !== undefined && reorder === undefined) throw invalidValue('gap', gap, 'goes with `reorder` only');
   if (gap !== undefined) checkInteger(gap, 1, 0xffffffff, 'gap');
   checkInteger(limit, 1, 0xffffffff, 'limit');
   const bytes = rate === undefined ? undefined : bytesPerSecond(rate, 'rate');
-  const { delayCorrelation = 0, lossCorrelation = 0, duplicateCorrelation = 0 } = options;
-  const correlates = delayCorrelation || lossCorrelation || duplicateCorrelation;
+  const correlations = {
+    delay: said(probability, options.delayCorrelation, 'delayCorrelation'),
+    loss: said(probability, options.lossCorrelation, 'lossCorrelation'),
+    duplicate: said(probability, options.duplicateCorrelation, 'duplicateCorrelation'),
+  };
+  const correlates = Object.values(correlations).some((one) => one > 0);
   return {
     parameters: {
       latency: said(tickTime, delay, 'delay'),
@@ -126,13 +131,7 @@ function toData(given: Readonly<Record<string, unknown>>): Data {
       duplicate: said(probability, options.duplicate, 'duplicate'),
       jitter: said(tickTime, jitter, 'jitter'),
     },
-    ...(correlates && {
-      correlations: {
-        delay: said(probability, delayCorrelation, 'delayCorrelation'),
-        loss: said(probability, lossCorrelation, 'lossCorrelation'),
-        duplicate: said(probability, duplicateCorrelation, 'duplicateCorrelation'),
-      },
-    }),
+    ...(correlates && { correlations }),
     reorder: pair(options, 'reorder'),
     corrupt: pair(options, 'corrupt'),
     ...(bytes !== undefined && {
