@@ -81,6 +81,22 @@ export function isNetworkAddress({ bytes, length }: Prefix): boolean {
   return true;
 }
 
+/** `size` bytes whose first `length` bits are ones. */
+export const maskOf = (length: number, size: number): Uint8Array =>
+  new Uint8Array(size).map((_, i) => 0xff00 >> Math.min(8, Math.max(0, length - i * 8)));
+
+/** An address whose bits past its network part are zeros: the first one of the network. */
+export function masked(address: Uint8Array, length: number): Uint8Array {
+  const mask = maskOf(length, address.length);
+  return address.map((byte, i) => byte & (mask[i] as number));
+}
+
+/** An address whose bits past its network part are ones: the last one of the network. */
+export function lastOf(address: Uint8Array, length: number): Uint8Array {
+  const mask = maskOf(length, address.length);
+  return address.map((byte, i) => byte | ~(mask[i] as number));
+}
+
 const ZERO = 48;
 const NINE = 57;
 const DOT = 46;

@@ -7,6 +7,9 @@ import {
   familyNumber,
   formatIp,
   isNetworkAddress,
+  lastOf,
+  masked,
+  maskOf,
   parseIp,
   parsePrefix,
 } from '../../lib/addressing/ip.js';
@@ -83,6 +86,22 @@ describe('IPv6', () => {
     '::1.2.3',
     '1:2:3:4:5:6:7:8:9',
   ])('%j is none', (text) => expect(() => parseIp(text)).toThrow('is no IP address'));
+});
+
+describe('the network of an address', () => {
+  test.each([
+    ['10.1.2.3', 0, '0.0.0.0', '0.0.0.0', '255.255.255.255'],
+    ['10.1.2.3', 12, '255.240.0.0', '10.0.0.0', '10.15.255.255'],
+    ['10.1.2.3', 24, '255.255.255.0', '10.1.2.0', '10.1.2.255'],
+    ['10.1.2.3', 32, '255.255.255.255', '10.1.2.3', '10.1.2.3'],
+    ['2001:db8::1', 33, 'ffff:ffff:8000::', '2001:db8::', '2001:db8:7fff:ffff:ffff:ffff:ffff:ffff'],
+  ])('%s/%d has the mask %s, begins with %s, and ends with %s', (text, length, mask, first, last) => {
+    const address = parseIp(text);
+    expect(formatIp(maskOf(length, address.length))).toBe(mask);
+    expect(formatIp(masked(address, length))).toBe(first);
+    expect(formatIp(lastOf(address, length))).toBe(last);
+    expect(formatIp(address)).toBe(text);
+  });
 });
 
 describe('any address', () => {

@@ -1,7 +1,6 @@
 /** ipMasq: what containers send to elsewhere leaves the host under the host's address. */
-import { formatIp, parsePrefix } from '../../addressing/ip.js';
+import { formatIp, masked, parsePrefix } from '../../addressing/ip.js';
 import { addMasquerade, deleteMasquerade, listMasquerades } from '../../sync.js';
-import { masked } from '../ipam/host-local/ranges.js';
 import { CniError } from '../protocol/error.js';
 import type { Invocation } from '../protocol/plugin.js';
 import type { IpConfig } from '../protocol/result.js';

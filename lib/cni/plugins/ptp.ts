@@ -2,7 +2,7 @@
  * ptp: a container's link is a cable to the host, which routes between its containers. All a container reaches it
  * reaches by the host: the route to its own subnet goes by the gateway, and to the gateway leads one of its own.
  */
-import { formatIp, parsePrefix } from '../../addressing/ip.js';
+import { formatIp, masked, parsePrefix } from '../../addressing/ip.js';
 import {
   addAddress,
   addRoute,
@@ -20,7 +20,6 @@ import { enableForwarding } from '../container/forwarding.js';
 import { collectMasquerades, expectMasquerade, masquerade, removeMasquerade } from '../container/masquerade.js';
 import { findContainer, openContainer } from '../container/netns.js';
 import { hostVethName, removeVeth } from '../container/veth.js';
-import { masked } from '../ipam/host-local/ranges.js';
 import { allocateAddresses, ipamOf } from '../ipam/ipam.js';
 import { CniError } from '../protocol/error.js';
 import type { Invocation, Plugin } from '../protocol/plugin.js';

@@ -1,6 +1,6 @@
 /** The rules' words: what nft writes as `ip saddr 10.1.0.0/16`, `masquerade`, `jump CHAIN`. Pure. */
 import { endianness } from 'node:os';
-import { AF_INET, type Prefix } from '../../addressing/ip.js';
+import { AF_INET, masked, maskOf, type Prefix } from '../../addressing/ip.js';
 import { type Expression, register, VERDICT_REGISTER, type VERDICTS } from '../nftables/expressions.js';
 
 type Expressions = readonly Expression[];
@@ -22,7 +22,7 @@ const compare = (value: Uint8Array, operation: 'equal' | 'different' = 'equal'):
   { source: FIRST, operation, data: { value } },
 ];
 
-const masked = (mask: Uint8Array): Expression => [
+const and = (mask: Uint8Array): Expression => [
   'bitwise',
   {
     source: FIRST,
@@ -65,10 +65,8 @@ export const loadDestinationPort = (at: number): Expression => [
 /** `ip saddr 10.1.0.0/16` */
 export function addressIn(end: End, { family: number, bytes, length }: Prefix): Expressions {
   const family = number === AF_INET ? 4 : 6;
-  const mask = new Uint8Array(bytes.length).map((_, i) => 0xff00 >> Math.max(0, Math.min(8, length - i * 8)));
-  const network = bytes.map((byte, i) => byte & (mask[i] as number));
-  const whole = length === bytes.length * 8;
-  return [...ofFamily(family), loadAddress(family, end), ...(whole ? [] : [masked(mask)]), compare(network)];
+  const under = length === bytes.length * 8 ? [] : [and(maskOf(length, bytes.length))];
+  return [...ofFamily(family), loadAddress(family, end), ...under, compare(masked(bytes, length))];
 }
 
 /** `ip saddr vmap @MAP` */
@@ -82,7 +80,7 @@ const IPS_DST_NAT = 0x20;
 /** `ct status dnat` */
 export const destinationTranslated: Expressions = [
   ['ct', { key: 'status', destination: FIRST }],
-  masked(hostOrder(IPS_DST_NAT)),
+  and(hostOrder(IPS_DST_NAT)),
   compare(hostOrder(0), 'different'),
 ];
 

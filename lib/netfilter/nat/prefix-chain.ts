@@ -2,7 +2,7 @@
  * Chains that are called after prefixes, `outside-10.1.0.0/16-fd00__/64`, and whose rules follow from the name. So
  * those of many owners are one chain, which each of them can make without asking whether it is there. Pure.
  */
-import { formatIp, isNetworkAddress, type Prefix, parsePrefix } from '../../addressing/ip.js';
+import { formatIp, masked, type Prefix, parsePrefix } from '../../addressing/ip.js';
 import { invalidValue } from '../../errors.js';
 
 // NFT_NAME_MAXLEN, with the NUL.
@@ -36,7 +36,5 @@ export function prefixesOf(kind: string, name: string): string[] {
 /** A prefix whose bits past its length are zero, whatever the one given has there. */
 export function networkOf(text: unknown, field: string): Prefix {
   const prefix = parsePrefix(text, field);
-  if (isNetworkAddress(prefix)) return prefix;
-  const bytes = prefix.bytes.map((byte, i) => byte & (0xff00 >> Math.max(0, Math.min(8, prefix.length - i * 8))));
-  return { ...prefix, bytes };
+  return { ...prefix, bytes: masked(prefix.bytes, prefix.length) };
 }

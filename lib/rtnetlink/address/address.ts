@@ -1,5 +1,5 @@
 /** An address of a link: what users say, what they see, and the requests in between. Pure. */
-import { AF_INET, AF_INET6, formatIp, type Prefix, parseIp, parsePrefix } from '../../addressing/ip.js';
+import { AF_INET, AF_INET6, formatIp, lastOf, type Prefix, parseIp, parsePrefix } from '../../addressing/ip.js';
 import { invalidValue, outOfRange, wrongType } from '../../errors.js';
 import { align4, type ByteReader } from '../../netlink/bytes.js';
 import { checkInteger } from '../../netlink/codec.js';
@@ -190,7 +190,7 @@ function broadcastOf({ broadcast }: AddressSpec, own: Prefix, length: number): s
     if (parseIp(broadcast, 'broadcast').length !== 4) throw invalidValue('broadcast', broadcast, 'is no IPv4 address');
     return broadcast;
   }
-  return formatIp(own.bytes.map((byte, i) => byte | (0xff >> Math.min(8, Math.max(0, length - i * 8)))));
+  return formatIp(lastOf(own.bytes, length));
 }
 
 function lifetimesOf({ validLifetime, preferredLifetime }: AddressSpec) {

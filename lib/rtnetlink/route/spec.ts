@@ -6,6 +6,7 @@ import {
   formatIp,
   type IpFamily,
   isNetworkAddress,
+  masked,
   type Prefix,
   parsePrefix,
 } from '../../addressing/ip.js';
@@ -246,11 +247,10 @@ export function destination(text: string | undefined, field: string): Prefix | u
   const prefix = parsePrefix(text, field);
   // The kernel refuses such IPv4 routes without naming the field, and masks IPv6 ones.
   if (prefix.family === AF_INET && !isNetworkAddress(prefix)) {
-    const network = prefix.bytes.map((byte, i) => byte & (0xff00 >> Math.min(8, Math.max(0, prefix.length - i * 8))));
     throw invalidValue(
       field,
       text,
-      `has bits behind its prefix length; the network is ${formatIp(network)}/${prefix.length}`,
+      `has bits behind its prefix length; the network is ${formatIp(masked(prefix.bytes, prefix.length))}/${prefix.length}`,
     );
   }
   return prefix;

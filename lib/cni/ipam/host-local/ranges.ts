@@ -1,5 +1,5 @@
 /** The ranges of addresses that host-local gives from. Addresses are bytes, IPv4 and IPv6 alike. Pure. */
-import { formatIp, parsePrefix } from '../../../addressing/ip.js';
+import { formatIp, lastOf, masked, parsePrefix } from '../../../addressing/ip.js';
 import { invalidValue } from '../../../errors.js';
 import { CniError } from '../../protocol/error.js';
 import { Fields, readList, unmapped } from '../../protocol/fields.js';
@@ -42,7 +42,7 @@ export function readRange(value: unknown, place: string): Range {
     return address;
   };
   const first = within('rangeStart') ?? next(network);
-  const last = within('rangeEnd') ?? lastOf(network, length);
+  const last = within('rangeEnd') ?? lastToGive(network, length);
   if (Buffer.compare(first, last) > 0)
     throw invalidValue(fields.place('rangeStart'), formatIp(first), `comes after rangeEnd ${formatIp(last)}`);
   const gateway = within('gateway') ?? next(network);
@@ -106,16 +106,12 @@ export function next(address: Uint8Array): Uint8Array {
   return following;
 }
 
-export function masked(address: Uint8Array, length: number): Uint8Array {
-  return address.map((byte, i) => byte & (0xff00 >> Math.min(8, Math.max(0, length - i * 8))));
-}
-
 const isWithin = (address: Uint8Array, network: Uint8Array, length: number): boolean =>
   address.length === network.length && isSame(masked(address, length), network);
 
 // The last of a subnet, but for IPv4's broadcast address.
-function lastOf(network: Uint8Array, length: number): Uint8Array {
-  const last = network.map((byte, i) => byte | (0xff >> Math.min(8, Math.max(0, length - i * 8))));
+function lastToGive(network: Uint8Array, length: number): Uint8Array {
+  const last = lastOf(network, length);
   if (last.length === 4) last[3] = (last[3] as number) - 1;
   return last;
 }

@@ -1,6 +1,6 @@
 /** What a bridge that is the containers' gateway adds to what IPAM gives. Pure. */
-import { formatIp, parsePrefix } from '../../../addressing/ip.js';
-import { masked, next } from '../../ipam/host-local/ranges.js';
+import { formatIp, masked, parsePrefix } from '../../../addressing/ip.js';
+import { next } from '../../ipam/host-local/ranges.js';
 import { type IpConfig, isV4, type Result, type ResultRoute } from '../../protocol/result.js';
 
 /** The result with the gateways and default routes that it lacks. `place` is that of the container's link. */

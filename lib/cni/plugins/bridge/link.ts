@@ -2,7 +2,7 @@
  * The bridge itself. It belongs to all containers of the network: it is made by the first, and stays after the last, also
  * where the ADD that made it fails, since another may use it by then.
  */
-import { parsePrefix } from '../../../addressing/ip.js';
+import { masked, parsePrefix } from '../../../addressing/ip.js';
 import {
   addAddress,
   createBridge,
@@ -15,7 +15,7 @@ import {
 } from '../../../sync.js';
 import { addressSpec, setSysctlIfThere } from '../../container/configure.js';
 import { findLink } from '../../container/expected.js';
-import { isSame, masked } from '../../ipam/host-local/ranges.js';
+import { isSame } from '../../ipam/host-local/ranges.js';
 import { CniError } from '../../protocol/error.js';
 import type { BridgeConfig } from './config.js';
 

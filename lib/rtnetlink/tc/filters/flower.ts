@@ -1,7 +1,7 @@
 /**
  * flower: packets by their headers (TCA_FLOWER_*, linux/pkt_cls.h; net/sched/cls_flower.c, tc-flower(8)).
  */
-import { AF_INET, familyOf, formatIp, isNetworkAddress, parsePrefix } from '../../../addressing/ip.js';
+import { AF_INET, familyOf, formatIp, isNetworkAddress, maskOf, parsePrefix } from '../../../addressing/ip.js';
 import { invalidValue } from '../../../errors.js';
 import { attributes, type Decoded } from '../../../netlink/attributes.js';
 import { be16, bytes, checkInteger, mac, u8, u16, u32, within } from '../../../netlink/codec.js';
@@ -120,9 +120,8 @@ function addressKeys(text: unknown, field: 'source' | 'destination'): Record<str
   if (text === undefined) return {};
   const prefix = parsePrefix(text, field);
   if (!isNetworkAddress(prefix)) throw invalidValue(field, text, 'has bits behind its prefix length');
-  const mask = prefix.bytes.map((_, i) => 0xff & ~(0xff >>> Math.min(8, Math.max(0, prefix.length - i * 8))));
   const key = `${field}${prefix.family === AF_INET ? 4 : 6}`;
-  return { [key]: prefix.bytes, [`${key}Mask`]: mask };
+  return { [key]: prefix.bytes, [`${key}Mask`]: maskOf(prefix.length, prefix.bytes.length) };
 }
 
 /** The protocol whose headers have the addresses. */

@@ -2,7 +2,7 @@
  * u32: matches 32-bit words of a packet, from its network header on (TCA_U32_*, linux/pkt_cls.h;
  * net/sched/cls_u32.c, tc-u32(8)). A filter without keys matches every packet.
  */
-import { AF_INET, isNetworkAddress, parsePrefix } from '../../../addressing/ip.js';
+import { AF_INET, isNetworkAddress, maskOf, parsePrefix } from '../../../addressing/ip.js';
 import { invalidValue, outOfRange, wrongType } from '../../../errors.js';
 import { attributes, type Decoded } from '../../../netlink/attributes.js';
 import { align4 } from '../../../netlink/bytes.js';
@@ -105,13 +105,11 @@ function keysOfPrefix(text: unknown, field: 'source' | 'destination'): U32Key[] 
   if (!isNetworkAddress(prefix)) throw invalidValue(field, text, 'has bits behind its prefix length');
   const { bytes: address, length } = prefix;
   const first = OFFSETS[field][address.length as 4 | 16];
-  const view = new DataView(address.buffer, address.byteOffset, address.length);
+  const mask = maskOf(length, address.length);
+  const word = (of: Uint8Array, at: number): number => new DataView(of.buffer, of.byteOffset).getUint32(at);
   const keys: U32Key[] = [];
-  for (let at = 0; at * 8 < length; at += 4) {
-    const ones = Math.min(32, length - at * 8);
-    const mask = ones === 32 ? 0xffffffff : ~(0xffffffff >>> ones) >>> 0;
-    keys.push({ offset: first + at, value: view.getUint32(at), mask });
-  }
+  for (let at = 0; at * 8 < length; at += 4)
+    keys.push({ offset: first + at, value: word(address, at), mask: word(mask, at) });
   return keys;
 }
 
