@@ -47,6 +47,18 @@ export default defineConfig({
         },
       },
       {
+        // Run by test-runtimes.mjs alone: crun, runc and podman have to be there.
+        extends: true,
+        test: {
+          name: 'runtimes',
+          include: ['test/runtimes/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 3 },
+        },
+      },
+      {
         // One file at a time: the leak checks look at state that all of them share.
         extends: true,
         test: {

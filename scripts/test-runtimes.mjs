@@ -1,0 +1,41 @@
+/**
+ * Runs netloom where it is at home, under container runtimes: `npm run test:runtimes [-- arguments of vitest]`. Needs
+ * root, and cgroup2 in the kernel; installs what is missing of Debian's packages. The tests have a network, a /run and a
+ * /var/lib of their own, so that the machine's own containers are not touched.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { root, run, setUp } from './setup.mjs';
+
+/** What is installed where a file is missing. */
+const PACKAGES = {
+  '/usr/bin/crun': 'crun',
+  '/usr/sbin/runc': 'runc',
+  '/bin/busybox': 'busybox-static',
+};
+
+/** Where runtimes keep what they know of containers, locks and cgroups. sysfs shows the namespace that it is mounted in. */
+const ISOLATE = `
+  for directory in /run /var/lib /dev/shm; do mount -t tmpfs -o mode=755 tmpfs $directory; done
+  mount -t sysfs sysfs /sys
+  mount -t cgroup2 none /sys/fs/cgroup
+  ip link set lo up
+  exec "$@"`;
+
+if (process.getuid?.() !== 0) {
+  console.error('npm run test:runtimes: container runtimes need root here: sudo npm run test:runtimes');
+  process.exit(1);
+}
+const missing = Object.entries(PACKAGES).flatMap(([path, name]) => (existsSync(path) ? [] : [name]));
+if (missing.length > 0) {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  run('apt-get', ['update', '-q'], { env });
+  run('apt-get', ['install', '-y', '-q', '--no-install-recommends', ...missing], { env });
+}
+// A tree that was built in another way (with sanitizers) must not be rebuilt.
+if (!process.env['NETLOOM_NO_SETUP']) setUp();
+const vitest = [join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', '--project=runtimes'];
+const inside = [process.execPath, ...vitest, ...process.argv.slice(2)];
+const unshare = ['--net', '--mount', '--propagation', 'private', 'sh', '-ec', ISOLATE, 'sh', ...inside];
+process.exit(spawnSync('unshare', unshare, { cwd: root, stdio: 'inherit' }).status ?? 1);
