@@ -12,7 +12,7 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker, type WorkerOptions } from 'node:worker_threads';
 import { invalidValue, nameCall, wrongType } from '../errors.js';
-import type { Handle } from '../native/binding.js';
+import type { Handle } from '../native/handle.js';
 import { native } from '../native/load.js';
 import { givenNetns, isOfProcess, type Netns } from '../netns/netns.js';
 
@@ -58,7 +58,9 @@ export function netnsWorker(netns: Netns, file: string | URL, options: WorkerOpt
     const { fd } = inside;
     if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options);
     if (isOfProcess(inside)) return new Worker(file, options);
-    return start(native.duplicateNetns(fd), inside.name, programOf(file, options), options);
+    const program = programOf(file, options);
+    // The last step that may fail before somebody closes it.
+    return start(native.duplicateNetns(fd), inside.name, program, options);
   } catch (error) {
     throw nameCall(error, 'netnsWorker');
   }

@@ -411,6 +411,8 @@ describeKernel('a Worker in a namespace', () => {
     expect(() => start(netns, new URL('http://a/'))).toThrow('must be a URL of a file, or a data URL');
     expect(() => start(netns, PROGRAM, null)).toThrow('netnsWorker: options must be an object');
     expect(() => start(netns, PROGRAM, { env: 7 })).toThrow('env');
+    // None of them keeps the namespace.
+    expect(descriptors().filter((target) => target === `net:[${netns.id}]`)).toHaveLength(1);
     netns.close();
     expect(() => start(netns, PROGRAM)).toThrow(/^netnsWorker: namespace .* is closed/);
   });
