@@ -26,7 +26,7 @@ export type RuleFlag = keyof typeof RULE_FLAGS;
 /** FIB_RULE_INVERT. */
 export const INVERT = 0x2;
 
-const ruleAction = named(u8, ACTIONS);
+const ruleAction: Codec<RuleAction | number> = named(u8, ACTIONS);
 
 export const fibRuleHeader = struct(12, {
   family: [0, u8],

@@ -10,7 +10,7 @@ import { exchange } from '../../netlink/request.js';
 import type { Netns } from '../../netns/netns.js';
 import { type Operation, perform } from '../../operation.js';
 import { RTM } from '../types.js';
-import { type RuleAction, ruleAttributes, ruleFamily } from './attributes.js';
+import { ruleAttributes, ruleFamily } from './attributes.js';
 import type { RuleSpec } from './spec.js';
 
 const NEWER = [
@@ -23,7 +23,7 @@ const NEWER = [
 ] as const satisfies readonly (keyof RuleSpec)[];
 
 /** No rule has it, so none is found to be deleted. */
-const NO_ACTION = 255 as unknown as RuleAction;
+const NO_ACTION = 255;
 const NOTHING = new Uint8Array(0);
 
 // Asks for the end of a rule that there is not, by an attribute without a value. Whoever knows it refuses that at once;
