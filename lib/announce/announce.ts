@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import { parsePrefix } from '../addressing/ip.js';
 import { parseMac } from '../addressing/mac.js';
 import { invalidValue, wrongType } from '../errors.js';
-import type { PacketQueueHandle } from '../native/binding.js';
+import type { PacketQueueHandle } from '../native/packet-binding.js';
 import { checkInteger } from '../netlink/codec.js';
 import type { NetnsOptions } from '../netns/netns.js';
 import { call, type Operation, perform } from '../operation.js';

@@ -1,7 +1,7 @@
 /** Making, opening, listing and removing namespaces. Names live in /run/netns, as for `ip netns`. */
 import { type Dirent, fstatSync, promises, readdirSync, statfsSync, statSync } from 'node:fs';
 import { invalidValue, NEEDS_SYS_ADMIN, outOfRange, wrongType } from '../errors.js';
-import type { Handle } from '../native/binding.js';
+import type { Handle } from '../native/handle.js';
 import { native } from '../native/load.js';
 import { both, type CallOptions, call, type Effect, type Operation, perform } from '../operation.js';
 import { Netns } from './netns.js';

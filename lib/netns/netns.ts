@@ -4,7 +4,7 @@
 import { fstatSync, statSync } from 'node:fs';
 import { inspect } from 'node:util';
 import { closedError, wrongType } from '../errors.js';
-import type { Handle } from '../native/binding.js';
+import type { Handle } from '../native/handle.js';
 import { native } from '../native/load.js';
 import { type Place, Sockets } from '../netlink/sockets.js';
 import type { CallOptions } from '../operation.js';

@@ -2,8 +2,8 @@
 import { constants } from 'node:os';
 import { formatMac } from '../addressing/mac.js';
 import { invalidValue } from '../errors.js';
-import type { ProbedTun } from '../native/binding.js';
 import { native } from '../native/load.js';
+import type { ProbedTun } from '../native/packet-binding.js';
 import { checkInteger } from '../netlink/codec.js';
 import { currentNetns, Netns, netnsOf } from '../netns/netns.js';
 import { both, type Operation, perform } from '../operation.js';

@@ -1,7 +1,7 @@
 /** `onBatch`: frames as they come, many at a time, without garbage. */
 import { constants } from 'node:os';
 import { outOfRange, wrongType } from '../errors.js';
-import type { PacketQueueHandle } from '../native/binding.js';
+import type { PacketQueueHandle } from '../native/packet-binding.js';
 import { checkOptionNames } from '../option-names.js';
 import { GoneProbe } from './gone-probe.js';
 import { cannotWait, LOST_MEMORY, type QueueDevice, refusal } from './outcome.js';

@@ -1,7 +1,7 @@
 /** Changing a packet device that is open: `PacketDevice.set` and `setOffload`, and how all such ioctls are done. */
 import { closedError, invalidValue, wrongType } from '../errors.js';
-import type { TunCommand } from '../native/binding.js';
 import { native } from '../native/load.js';
+import type { TunCommand } from '../native/packet-binding.js';
 import { checkInteger } from '../netlink/codec.js';
 import { both, type CallOptions, call, type Operation, perform } from '../operation.js';
 import { type Offload, type OffloadOptions, offloadMask, offloadOf } from './offload-option.js';

@@ -1,5 +1,5 @@
 /** `PacketDevice`: a link whose frames this program reads and writes. */
-import type { PacketQueueHandle } from '../native/binding.js';
+import type { PacketQueueHandle } from '../native/packet-binding.js';
 import type { Netns } from '../netns/netns.js';
 import type { CallOptions } from '../operation.js';
 import type { Link } from '../rtnetlink/link/link.js';

@@ -1,5 +1,5 @@
 /** Programs that look at the frames of a TUN or TAP: which queue gets one, and whether the reader gets it at all. */
-import type { TunCommand } from '../native/binding.js';
+import type { TunCommand } from '../native/packet-binding.js';
 import { checkInteger } from '../netlink/codec.js';
 import { type CallOptions, call, type Operation } from '../operation.js';
 import { type BpfInstruction, encodeProgram } from './bpf.js';

@@ -1,7 +1,7 @@
 /** Frames one by one, as promises: what `for await` over a queue reads. */
 import { constants } from 'node:os';
 import { nameCall } from '../errors.js';
-import type { PacketQueueHandle } from '../native/binding.js';
+import type { PacketQueueHandle } from '../native/packet-binding.js';
 import { GoneProbe } from './gone-probe.js';
 import { cannotWait, OCCUPIED, PUMPED, type QueueDevice, refusal } from './outcome.js';
 

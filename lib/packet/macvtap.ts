@@ -1,7 +1,7 @@
 /** The packet devices of macvtap and ipvtap links: `openMacvtap`. */
 import { invalidValue } from '../errors.js';
-import type { MacvtapOptions } from '../native/binding.js';
 import { native } from '../native/load.js';
+import type { MacvtapOptions } from '../native/packet-binding.js';
 import { descriptorOf, type NetnsOptions } from '../netns/netns.js';
 import { both, call, type Operation, perform } from '../operation.js';
 import { getLink, type LinkRef } from '../rtnetlink/link/find.js';

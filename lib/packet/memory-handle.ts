@@ -4,7 +4,7 @@
  */
 import { constants } from 'node:os';
 import { systemError } from '../errors.js';
-import type { FrameSlabHandle, PacketQueueHandle } from '../native/binding.js';
+import type { FrameSlabHandle, PacketQueueHandle } from '../native/packet-binding.js';
 import { FrameRing } from './frame-ring.js';
 import { LOST_MEMORY, OCCUPIED } from './outcome.js';
 import { type FrameSlab, slabOf } from './slab.js';

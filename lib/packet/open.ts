@@ -1,8 +1,8 @@
 /** What opening a packet device, of any kind, has in common: native calls as effects, flags, and errors that teach. */
 import { constants } from 'node:os';
 import { systemError } from '../errors.js';
-import type { OpenedTun, PacketQueueHandle, TunOptions } from '../native/binding.js';
 import { native } from '../native/load.js';
+import type { OpenedTun, PacketQueueHandle, TunOptions } from '../native/packet-binding.js';
 import { descriptorOf, type Netns } from '../netns/netns.js';
 import { both, type Operation, perform } from '../operation.js';
 import { explainOffload } from './offload-option.js';

@@ -1,8 +1,8 @@
 /** `pump`: frames between two queues, without JavaScript. */
 import { constants } from 'node:os';
 import { invalidValue, nameCall, wrongType } from '../errors.js';
-import type { PumpHandle } from '../native/binding.js';
 import { native } from '../native/load.js';
+import type { PumpHandle } from '../native/packet-binding.js';
 import { checkOptionNames } from '../option-names.js';
 import { type BpfInstruction, bpfBytes } from './bpf.js';
 import { GoneProbe } from './gone-probe.js';

@@ -1,7 +1,7 @@
 /** `PacketQueue.attach` and `detach`: whether the kernel gives a queue frames. */
 import { constants } from 'node:os';
 import { systemError } from '../errors.js';
-import type { PacketQueueHandle } from '../native/binding.js';
+import type { PacketQueueHandle } from '../native/packet-binding.js';
 import { type CallOptions, call, type Operation } from '../operation.js';
 import { closedQueue, type QueueDevice } from './outcome.js';
 import { tunIoctl } from './tun-ioctl.js';

@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import type { Duplex, DuplexOptions } from 'node:stream';
 import type { ReadableStream, WritableStream } from 'node:stream/web';
 import { nameCall, outOfRange, wrongType } from '../errors.js';
-import type { PacketQueueHandle } from '../native/binding.js';
+import type { PacketQueueHandle } from '../native/packet-binding.js';
 import type { CallOptions } from '../operation.js';
 import { type BatchCallback, BatchReader, type OnBatchOptions } from './batch-reader.js';
 import { FrameReader } from './frame-reader.js';

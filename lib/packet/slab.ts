@@ -1,7 +1,7 @@
 /** `FrameSlab`: memory for many frames, made once, so that reading and writing them allocates nothing. */
 import { invalidValue, nameCall, outOfRange, wrongType } from '../errors.js';
-import type { FrameSlabHandle } from '../native/binding.js';
 import { native } from '../native/load.js';
+import type { FrameSlabHandle } from '../native/packet-binding.js';
 import { checkOptionNames } from '../option-names.js';
 
 export interface FrameSlabOptions {

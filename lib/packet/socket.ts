@@ -1,7 +1,7 @@
 /** Packet sockets (AF_PACKET): the frames of any link, without a device of one's own. `openPacketSocket`. */
 import { invalidValue, outOfRange, wrongType } from '../errors.js';
-import type { PacketQueueHandle } from '../native/binding.js';
 import { native } from '../native/load.js';
+import type { PacketQueueHandle } from '../native/packet-binding.js';
 import { checkInteger } from '../netlink/codec.js';
 import { descriptorOf, type NetnsOptions } from '../netns/netns.js';
 import { both, call, type Operation, perform } from '../operation.js';

@@ -1,7 +1,7 @@
 /** Ioctls on a queue, as effects. Nearly all of them wait for whoever changes links (rtnl). */
 import { constants } from 'node:os';
-import type { TunCommand } from '../native/binding.js';
 import { native } from '../native/load.js';
+import type { TunCommand } from '../native/packet-binding.js';
 import { both, type Operation, perform } from '../operation.js';
 import { explainOffload, type OffloadMask } from './offload-option.js';
 

@@ -1,7 +1,7 @@
 /** TUN and TAP devices: `createTun`, `createTap`, `openPacketDevice`. */
 import { constants } from 'node:os';
 import { invalidValue, systemError } from '../errors.js';
-import type { OpenedTun, PacketQueueHandle } from '../native/binding.js';
+import type { OpenedTun, PacketQueueHandle } from '../native/packet-binding.js';
 import { type NetnsOptions, netnsOf } from '../netns/netns.js';
 import { type CallOptions, call, type Operation } from '../operation.js';
 import { getLink, type LinkRef } from '../rtnetlink/link/find.js';

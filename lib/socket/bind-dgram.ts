@@ -5,7 +5,7 @@ import { closeSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { AF_INET, AF_INET6 } from '../addressing/ip.js';
 import { invalidValue, wrongType } from '../errors.js';
-import type { Handle } from '../native/binding.js';
+import type { Handle } from '../native/handle.js';
 import { givenNetns, type Netns } from '../netns/netns.js';
 import { call, type Operation } from '../operation.js';
 import { boundAt, checkBoundPort, parseHost, parsePort } from './endpoint.js';

@@ -2,7 +2,7 @@
 import { closeSync, fstatSync } from 'node:fs';
 import { type AddressInfo, Server } from 'node:net';
 import { invalidValue, wrongType } from '../errors.js';
-import type { Handle } from '../native/binding.js';
+import type { Handle } from '../native/handle.js';
 import { givenNetns, type Netns } from '../netns/netns.js';
 import { call, type Effect, type Operation, perform } from '../operation.js';
 import { boundAt, checkBoundPort, type Host, parseHost, parsePort } from './endpoint.js';

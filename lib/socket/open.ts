@@ -4,7 +4,7 @@
  */
 import { AF_INET, AF_INET6, familyNumber, type IpFamily } from '../addressing/ip.js';
 import { invalidValue, wrongType } from '../errors.js';
-import type { Handle } from '../native/binding.js';
+import type { Handle } from '../native/handle.js';
 import { native } from '../native/load.js';
 import { checkInteger } from '../netlink/codec.js';
 import { descriptorOf, givenNetns, type Netns } from '../netns/netns.js';

@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import type { PacketQueueHandle } from '../../lib/native/binding.js';
+import type { PacketQueueHandle } from '../../lib/native/packet-binding.js';
 import type { QueueDevice } from '../../lib/packet/outcome.js';
 import { PacketQueue } from '../../lib/packet/queue.js';
 import { checkSpec, type TapSpec } from '../../lib/packet/spec.js';

@@ -8,7 +8,7 @@
  */
 import { linkSync, mkdirSync, readdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { isIpText } from '../../../addressing/ip.js';
-import type { Handle } from '../../../native/binding.js';
+import type { Handle } from '../../../native/handle.js';
 import { native } from '../../../native/load.js';
 import type { AttachmentId } from '../../protocol/config.js';
 
