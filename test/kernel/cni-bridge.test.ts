@@ -1,5 +1,5 @@
 import { createVeth, getSysctl, listAddresses, listLinks, type Netns, ping } from 'netloom';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { CniHost } from './cni.ts';
 import { iproute, witness } from './ip.ts';
 import { expectNoLeaks } from './leaks.ts';
@@ -85,6 +85,18 @@ describeKernel('cni bridge', () => {
     host.add(CONFIG, { netns: container });
     host.add(CONFIG, { netns: other, id: 'c2' });
     expect((await ping('10.1.2.3', { netns: container, count: 1 })).received).toBe(1);
+  });
+
+  test('neighbours who knew its addresses elsewhere learn where they are now', async () => {
+    const other = await host.container('cni-c2');
+    host.add(CONFIG, { netns: other, id: 'c2' });
+    const old = 'lladdr 02:00:00:00:00:01 nud reachable dev eth0';
+    for (const address of ['10.1.2.3', 'fd00:1::3']) iproute(other, `ip neighbour replace ${address} ${old}`);
+    host.add(CONFIG, { netns: container });
+    const { address } = seen(container, 'eth0');
+    const known = () =>
+      witness(other, 'ip neighbour show').filter(({ dst }) => /^10.1.2.3$|^fd00:1::3$/.test(`${dst}`));
+    await vi.waitFor(() => expect(known().map(({ lladdr }) => lladdr)).toEqual([address, address]));
   });
 
   test('a second network adds its default route to that of the first', () => {

@@ -2,7 +2,7 @@
 
 import { pause } from '../../../pause.js';
 import { createVeth, currentNetns, getLink, type Link, type Netns, setLink } from '../../../sync.js';
-import { announce } from '../../container/announce.js';
+import { announce, enableAnnouncements } from '../../container/announce.js';
 import { addAddresses, addRoutes, setSysctlIfThere } from '../../container/configure.js';
 import {
   containerInterface,
@@ -127,7 +127,7 @@ function configure(netns: Netns, container: Link, result: Result, { enableDad }:
   const parameters = `net/ipv6/conf/${container.name}`;
   if (enableDad) setSysctlIfThere(`${parameters}/enhanced_dad`, 1, netns);
   setSysctlIfThere(`${parameters}/accept_dad`, enableDad ? 1 : 0, netns);
-  setSysctlIfThere(`net/ipv4/conf/${container.name}/arp_notify`, 1, netns);
+  enableAnnouncements(netns, container.name);
   addAddresses(netns, container, result.ips);
   addRoutes(container, result);
 }
