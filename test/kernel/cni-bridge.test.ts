@@ -121,6 +121,20 @@ describeKernel('cni bridge', () => {
     expect(host.reserved('net')).toEqual([]);
   });
 
+  test('DEL and GC succeed where the configuration is wrong in what they do not need', () => {
+    host.add({ ...CONFIG, ipMasq: true }, { netns: container });
+    const ipam = { ...CONFIG.ipam, ranges: 'none', routes: 5 };
+    const wrong = { ...CONFIG, cniVersion: '1.1.0', ipMasq: true, mtu: 'x', vlan: 9999, macspoofchk: true, ipam };
+    const valid = [{ containerID: 'c1', ifname: 'eth0' }];
+    expect(host.call('GC', { ...wrong, 'cni.dev/valid-attachments': valid }).output).toBeUndefined();
+    expect(host.reserved('net')).toHaveLength(2);
+    const later = { ...wrong, dns: 5, args: 1, runtimeConfig: [], prevResult: 'none' };
+    expect(host.call('DEL', later, { netns: container })).toEqual({ status: 0, output: undefined });
+    expect(seenNames(host.netns)).toEqual(['br0']);
+    expect(iproute(host.netns, 'nft list ruleset')).toBe('');
+    expect(host.reserved('net')).toEqual([]);
+  });
+
   test('options: MTU, MAC, hairpin, isolation, and the DNS of the configuration', () => {
     const config = {
       ...CONFIG,

@@ -1,7 +1,7 @@
 import { createVeth, listLinks, type Netns, ping } from 'netloom';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { CniHost } from './cni.ts';
-import { witness } from './ip.ts';
+import { iproute, witness } from './ip.ts';
 import { expectNoLeaks } from './leaks.ts';
 import { describeKernel } from './privilege.ts';
 import { seen, seenAddresses, seenNames } from './witness.ts';
@@ -54,6 +54,15 @@ describeKernel('cni ptp', () => {
     expect([...seenNames(netns), ...seenNames(host.netns)]).toEqual([]);
     expect(host.reserved('net')).toEqual([]);
     expect(host.call('DEL', later, { netns })).toEqual({ status: 0, output: undefined });
+  });
+
+  test('DEL succeeds where the configuration is wrong in what it does not need', () => {
+    host.add({ ...CONFIG, ipMasq: true }, { netns: container });
+    const wrong = { ...CONFIG, ipMasq: true, mtu: 'x', dns: 5, ipam: { ...CONFIG.ipam, subnet: 'none' } };
+    expect(host.call('DEL', wrong, { netns: container })).toEqual({ status: 0, output: undefined });
+    expect([...seenNames(container), ...seenNames(host.netns)]).toEqual([]);
+    expect(iproute(host.netns, 'nft list ruleset')).toBe('');
+    expect(host.reserved('net')).toEqual([]);
   });
 
   test('ADD where the container has such a link fails, and leaves it alone', async () => {

@@ -23,7 +23,13 @@ export function masquerade(call: Invocation, ips: readonly IpConfig[], undo: Und
   });
 }
 
-export const removeMasquerade = (call: Invocation): void => deleteMasquerade({ owner: ownerOf(call) });
+/** DEL: removes it, where ADD may have made it. */
+export function removeMasquerade(call: Invocation): void {
+  if (isWanted(call)) deleteMasquerade({ owner: ownerOf(call) });
+}
+
+// Whatever else ipMasq is, ADD has refused it: DEL and GC look at this field alone, and leave others unread.
+const isWanted = ({ config }: Invocation): boolean => config.fields.value('ipMasq') === true;
 
 /** CHECK: each address is masqueraded. */
 export function expectMasquerade(call: Invocation, ips: readonly IpConfig[]): void {
@@ -34,7 +40,9 @@ export function expectMasquerade(call: Invocation, ips: readonly IpConfig[]): vo
 }
 
 /** GC: removes those of attachments that are no more. */
-export function collectMasquerades({ config }: Invocation): void {
+export function collectMasquerades(call: Invocation): void {
+  if (!isWanted(call)) return;
+  const { config } = call;
   const owners = listMasquerades().map(({ owner }) => owner);
   for (const owner of staleOwners(owners, config.name, config.validAttachments ?? [])) deleteMasquerade({ owner });
 }

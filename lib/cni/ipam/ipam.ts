@@ -17,6 +17,13 @@ export function ipamOf({ config }: Invocation): Plugin | undefined {
   return Object.hasOwn(ipamPlugins, type) ? ipamPlugins[type] : delegateTo(type);
 }
 
+/** The IPAM of a plugin whose links are of no use without addresses. */
+export function requireIpam(call: Invocation): Plugin {
+  const ipam = ipamOf(call);
+  if (ipam !== undefined) return ipam;
+  throw new CniError('config', `ipam.type is missing: ${call.config.type} is of no use without addresses`);
+}
+
 /** Asks for addresses, which are given back if the ADD fails later on. */
 export function allocateAddresses(ipam: Plugin, call: Invocation, undo: Undo): Result {
   const result = ipam.add(call);

@@ -19,11 +19,12 @@ import { containerInterface, expectAddresses, expectLink, expectRoutes, prevResu
 import { enableForwarding } from '../container/forwarding.js';
 import { collectMasquerades, expectMasquerade, masquerade, removeMasquerade } from '../container/masquerade.js';
 import { findContainer, openContainer } from '../container/netns.js';
+import { told } from '../container/told.js';
 import { hostVethName, removeVeth } from '../container/veth.js';
-import { allocateAddresses, ipamOf } from '../ipam/ipam.js';
+import { allocateAddresses, ipamOf, requireIpam } from '../ipam/ipam.js';
 import { CniError } from '../protocol/error.js';
 import type { Invocation, Plugin } from '../protocol/plugin.js';
-import { type Interface, type IpConfig, isV4, type Result, saysDns } from '../protocol/result.js';
+import { type IpConfig, isV4, type Result, saysDns } from '../protocol/result.js';
 import { withRollback } from '../rollback.js';
 
 /** Place of the container's link in the result. */
@@ -37,8 +38,7 @@ interface PtpConfig {
 export const ptp: Plugin = {
   add(call) {
     const options = readPtp(call);
-    const ipam = ipamOf(call);
-    if (ipam === undefined) throw new CniError('config', 'ipam.type is missing: ptp is of no use without addresses');
+    const ipam = requireIpam(call);
     const netns = openContainer(call);
     return withRollback((undo) => {
       const given = allocateAddresses(ipam, call, undo);
@@ -61,10 +61,9 @@ export const ptp: Plugin = {
   },
 
   del(call) {
-    const { ipMasq } = readPtp(call);
     removeVeth(call, findContainer(call));
     ipamOf(call)?.del(call);
-    if (ipMasq) removeMasquerade(call);
+    removeMasquerade(call);
   },
 
   check(call) {
@@ -80,7 +79,7 @@ export const ptp: Plugin = {
 
   gc(call) {
     ipamOf(call)?.gc?.(call);
-    if (readPtp(call).ipMasq) collectMasquerades(call);
+    collectMasquerades(call);
   },
 
   status(call) {
@@ -103,8 +102,6 @@ function withGateway({ address, gateway }: IpConfig): Pair {
     throw new CniError('config', `IPAM gave no gateway for ${address}; ptp reaches everything by one`);
   return { address, gateway };
 }
-
-const told = ({ name, mac, mtu }: Link, sandbox?: string): Interface => ({ name, mac, mtu, sandbox });
 
 function makeVeth(call: Invocation, { mtu }: PtpConfig, netns: Netns): [Link, Link] {
   const name = hostVethName(call);

@@ -40,7 +40,6 @@ export function parseConfig(text: string): NetworkConfig {
   checkId(name, 'config', 'network name');
   const ipam = fields.fields('ipam');
   const ipamType = ipam?.text('type') ?? '';
-  const prevResult = fields.value('prevResult');
   return {
     cniVersion,
     name,
@@ -48,13 +47,28 @@ export function parseConfig(text: string): NetworkConfig {
     fields,
     text,
     ...(ipam && ipamType !== '' && { ipam: { type: ipamType, fields: ipam } }),
-    runtimeConfig: fields.fields('runtimeConfig'),
-    args: fields.fields('args')?.fields('cni'),
-    dns: readDns(fields.fields('dns')),
-    ...(prevResult !== undefined && { prevResult: readResult(withVersion(prevResult, cniVersion), 'prevResult') }),
-    validAttachments: readAttachments(fields),
+    // These are read when they are asked for: an error in what DEL does not need must not keep it from its work.
+    get runtimeConfig() {
+      return fields.fields('runtimeConfig');
+    },
+    get args() {
+      return fields.fields('args')?.fields('cni');
+    },
+    get dns() {
+      return readDns(fields.fields('dns'));
+    },
+    get prevResult() {
+      const prevResult = fields.value('prevResult');
+      return prevResult === undefined ? undefined : readResult(withVersion(prevResult, cniVersion), 'prevResult');
+    },
+    get validAttachments() {
+      return readAttachments(fields);
+    },
   };
 }
+
+/** The same with everything read, so that an error comes before anything is made. */
+export const readWhole = (config: NetworkConfig): NetworkConfig => ({ ...config });
 
 export function parseJson(text: string, what: string): unknown {
   try {

@@ -2,7 +2,7 @@
  * One call of netloom-cni: which plugin, which command, and what is printed. Does not touch the process, so that tests
  * can call it.
  */
-import { type NetworkConfig, parseConfig, parseJson } from './config.js';
+import { type NetworkConfig, parseConfig, parseJson, readWhole } from './config.js';
 import { type Command, type Environment, readEnvironment } from './environment.js';
 import { CniError, errorObject } from './error.js';
 import { Fields } from './fields.js';
@@ -47,13 +47,13 @@ export function run(call: Call, plugins: Readonly<Record<string, Plugin>>): Outc
 function perform(plugin: Plugin, call: Invocation): Result | undefined {
   switch (call.command) {
     case 'ADD':
-      return plugin.add(call);
+      return plugin.add(whole(call));
     case 'DEL':
       plugin.del(call);
       break;
     case 'CHECK':
       if (call.config.prevResult === undefined) throw new CniError('config', 'required prevResult missing');
-      plugin.check(call);
+      plugin.check(whole(call));
       break;
     case 'GC':
       if (call.config.validAttachments === undefined)
@@ -61,10 +61,12 @@ function perform(plugin: Plugin, call: Invocation): Result | undefined {
       plugin.gc?.(call);
       break;
     default:
-      plugin.status?.(call);
+      plugin.status?.(whole(call));
   }
   return undefined;
 }
+
+const whole = (call: Invocation): Invocation => ({ ...call, config: readWhole(call.config) });
 
 // A link to the program has the name of the plugin; called by its own name it goes by the configuration.
 function pluginOf(name: string, { type }: NetworkConfig, plugins: Readonly<Record<string, Plugin>>): Plugin {

@@ -52,6 +52,20 @@ test('DEL, CHECK, GC and STATUS print nothing', () => {
   expect(call('STATUS', config)).toEqual([0, undefined]);
 });
 
+test('what is wrong in a configuration stops ADD before anything is made, but not DEL and GC', () => {
+  const config = { ...CONFIG, cniVersion: '1.1.0', 'cni.dev/valid-attachments': [] };
+  for (const field of [{ dns: 5 }, { args: 5 }, { runtimeConfig: 'x' }, { prevResult: { ips: 'none' } }]) {
+    const [name] = Object.keys(field);
+    seen.length = 0;
+    expect(call('ADD', { ...config, ...field })).toEqual([1, expect.objectContaining({ code: 7 })]);
+    expect(seen).toEqual([]);
+    expect([call('DEL', { ...config, ...field }), call('GC', { ...config, ...field })], name).toEqual([
+      [0, undefined],
+      [0, undefined],
+    ]);
+  }
+});
+
 test('the name by which it is called counts before the type', () => {
   expect(call('ADD', { ...CONFIG, type: 'two' }, { name: 'one' })[0]).toBe(0);
   expect(call('ADD', { ...CONFIG, type: 'two' })[0]).toBe(1);

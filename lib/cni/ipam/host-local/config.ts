@@ -2,6 +2,7 @@
 import { formatIp } from '../../../addressing/ip.js';
 import { checkArguments } from '../../protocol/arguments.js';
 import { CniError } from '../../protocol/error.js';
+import type { Fields } from '../../protocol/fields.js';
 import type { Invocation } from '../../protocol/plugin.js';
 import { type ResultRoute, readRoutes } from '../../protocol/result.js';
 import { isSince } from '../../protocol/version.js';
@@ -20,11 +21,19 @@ export interface HostLocalConfig {
 
 const DATA_DIRECTORY = '/var/lib/cni/networks';
 
-export function readHostLocal({ config, args }: Invocation): HostLocalConfig {
-  const { ipam, runtimeConfig } = config;
+/** All that it takes to give addresses back. */
+export const readDataDir = ({ config }: Invocation): string => ipamFields(config).text('dataDir') || DATA_DIRECTORY;
+
+function ipamFields({ ipam }: Invocation['config']): Fields {
   if (ipam === undefined) throw new CniError('config', "IPAM config missing 'ipam' key");
+  return ipam.fields;
+}
+
+export function readHostLocal(call: Invocation): HostLocalConfig {
+  const { config, args } = call;
+  const { runtimeConfig } = config;
   checkArguments(args, KNOWN_ARGUMENTS);
-  const { fields } = ipam;
+  const fields = ipamFields(config);
   const own = fields.value('ranges');
   const ofRuntime = runtimeConfig?.value('ipRanges');
   const ranges = [
@@ -35,7 +44,7 @@ export function readHostLocal({ config, args }: Invocation): HostLocalConfig {
   ];
   checkRanges(ranges, isSince(config.cniVersion, '0.3.0'));
   return {
-    dataDir: fields.text('dataDir') || DATA_DIRECTORY,
+    dataDir: readDataDir(call),
     ranges,
     routes: readRoutes(fields) ?? [],
     resolvConf: fields.text('resolvConf') || undefined,

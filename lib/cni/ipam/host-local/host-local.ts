@@ -6,7 +6,7 @@ import { CniError } from '../../protocol/error.js';
 import type { Plugin } from '../../protocol/plugin.js';
 import { EMPTY_RESULT, type IpConfig } from '../../protocol/result.js';
 import { type Undo, withRollback } from '../../rollback.js';
-import { readHostLocal } from './config.js';
+import { readDataDir, readHostLocal } from './config.js';
 import { candidates, isSame, type Range, type RangeSet, rangeWith, setText } from './ranges.js';
 import { parseResolvConf } from './resolv-conf.js';
 import { isOwner, type Store, withStore } from './store.js';
@@ -35,8 +35,7 @@ export const hostLocal: Plugin = {
   },
 
   del(call) {
-    const { dataDir } = readHostLocal(call);
-    withStore(dataDir, call.config.name, (store) => store.release((owner) => isOwner(owner, call)));
+    withStore(readDataDir(call), call.config.name, (store) => store.release((owner) => isOwner(owner, call)));
   },
 
   check(call) {
@@ -50,9 +49,8 @@ export const hostLocal: Plugin = {
   },
 
   gc(call) {
-    const { dataDir } = readHostLocal(call);
     const valid = call.config.validAttachments ?? [];
-    withStore(dataDir, call.config.name, (store) =>
+    withStore(readDataDir(call), call.config.name, (store) =>
       store.release((owner) => !valid.some((attachment) => isOwner(owner, attachment))),
     );
   },

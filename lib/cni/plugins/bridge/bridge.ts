@@ -14,11 +14,12 @@ import {
 import { enableForwarding } from '../../container/forwarding.js';
 import { collectMasquerades, expectMasquerade, masquerade, removeMasquerade } from '../../container/masquerade.js';
 import { findContainer, openContainer } from '../../container/netns.js';
+import { told } from '../../container/told.js';
 import { hostVethName, removeVeth } from '../../container/veth.js';
 import { allocateAddresses, ipamOf } from '../../ipam/ipam.js';
 import { CniError } from '../../protocol/error.js';
 import type { Invocation, Plugin } from '../../protocol/plugin.js';
-import { EMPTY_RESULT, type Interface, type Result, saysDns } from '../../protocol/result.js';
+import { EMPTY_RESULT, type Result, saysDns } from '../../protocol/result.js';
 import { withRollback } from '../../rollback.js';
 import { type BridgeConfig, readBridge } from './config.js';
 import { bridgeAddresses, completeResult } from './gateways.js';
@@ -69,11 +70,10 @@ export const bridge: Plugin = {
   },
 
   del(call) {
-    const { ipMasq } = readBridge(call);
     removeVeth(call, findContainer(call));
     // Afterwards: nobody else may be given the address while it is in use.
     ipamOf(call)?.del(call);
-    if (ipMasq) removeMasquerade(call);
+    removeMasquerade(call);
   },
 
   check(call) {
@@ -94,7 +94,7 @@ export const bridge: Plugin = {
 
   gc(call) {
     ipamOf(call)?.gc?.(call);
-    if (readBridge(call).ipMasq) collectMasquerades(call);
+    collectMasquerades(call);
   },
 
   status(call) {
@@ -131,8 +131,6 @@ function configure(netns: Netns, container: Link, result: Result, { enableDad }:
   addAddresses(netns, container, result.ips);
   addRoutes(container, result);
 }
-
-const told = ({ name, mac, mtu }: Link, sandbox?: string): Interface => ({ name, mac, mtu, sandbox });
 
 /** The bridge learns by a notice, somewhat later, that its port has a carrier; before, nothing goes through. */
 function waitForPort(port: Link): void {
