@@ -3,6 +3,7 @@ import { ipamPlugins } from '../ipam/ipam.js';
 import type { Plugin } from '../protocol/plugin.js';
 import { bridge } from './bridge/bridge.js';
 import { loopback } from './loopback.js';
+import { macvlan } from './macvlan.js';
 import { ptp } from './ptp.js';
 
 export const plugins: Readonly<Record<string, Plugin>> = {
@@ -10,4 +11,5 @@ export const plugins: Readonly<Record<string, Plugin>> = {
   loopback,
   bridge,
   ptp,
+  macvlan,
 };
