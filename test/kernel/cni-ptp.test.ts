@@ -80,6 +80,51 @@ describeKernel('cni ptp', () => {
     expect((await ping('10.1.2.3', { netns: container, count: 1 })).received).toBe(1);
   });
 
+  const routes = (netns: Netns, words: string) =>
+    witness(netns, words).map(({ dst, gateway, dev, prefsrc }) => [dst, gateway, dev, prefsrc]);
+
+  // The reference plugin fails too, at the second route to the gateway.
+  test('a second link in the subnet of the first is refused, and the first stays as it was', async () => {
+    host.add(CONFIG, { netns: container });
+    const before = routes(container, 'ip route');
+    expect(host.call('ADD', CONFIG, { netns: container, ifname: 'eth1' }).output).toMatchObject({
+      code: 7,
+      msg: 'the container reaches the gateway 10.1.2.1 by another link than eth1: each of its ptp links needs a subnet of its own',
+    });
+    expect(seenNames(container)).toEqual(['eth0']);
+    expect(routes(container, 'ip route')).toEqual(before);
+    expect(seenNames(host.netns)).toHaveLength(1);
+    expect(host.reserved('net')).toEqual(['10.1.2.2']);
+    expect((await ping('10.1.2.1', { netns: container, count: 1 })).received).toBe(1);
+  });
+
+  test('a second link in a subnet of its own reaches the host too', async () => {
+    host.add(CONFIG, { netns: container });
+    const other = { ...CONFIG, name: 'other', ipam: { type: 'host-local', subnet: '10.1.3.0/24' } };
+    host.add(other, { netns: container, ifname: 'eth1' });
+    for (const address of ['10.1.2.1', '10.1.3.1'])
+      expect((await ping(address, { netns: container, count: 1 })).received).toBe(1);
+  });
+
+  test('two addresses of one subnet share its routes', async () => {
+    const addresses = [
+      { address: '10.1.2.5/24', gateway: '10.1.2.1' },
+      { address: '10.1.2.6/24', gateway: '10.1.2.1' },
+      { address: 'fd00:1::5/64', gateway: 'fd00:1:0::1' },
+      { address: 'fd00:1::6/64', gateway: 'fd00:1::1' },
+    ];
+    host.add({ ...CONFIG, ipam: { type: 'static', addresses } }, { netns: container });
+    expect(routes(container, 'ip route')).toEqual([
+      ['10.1.2.0/24', '10.1.2.1', 'eth0', '10.1.2.5'],
+      ['10.1.2.1', undefined, 'eth0', '10.1.2.5'],
+    ]);
+    expect(routes(container, 'ip -6 route').filter(([dst]) => dst !== 'fe80::/64')).toEqual([
+      ['fd00:1::1', undefined, 'eth0', 'fd00:1::5'],
+      ['fd00:1::/64', 'fd00:1::1', 'eth0', 'fd00:1::5'],
+    ]);
+    expect((await ping('10.1.2.1', { netns: container, count: 1 })).received).toBe(1);
+  });
+
   test('without a gateway it is refused, and nothing is made', () => {
     const ipam = { type: 'static', addresses: [{ address: '10.1.2.5/24' }] };
     expect(host.call('ADD', { ...CONFIG, ipam }, { netns: container }).output).toMatchObject({

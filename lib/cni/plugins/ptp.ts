@@ -2,7 +2,7 @@
  * ptp: a container's link is a cable to the host, which routes between its containers. All a container reaches it
  * reaches by the host: the route to its own subnet goes by the gateway, and to the gateway leads one of its own.
  */
-import { formatIp, masked, parsePrefix } from '../../addressing/ip.js';
+import { formatIp, masked, parseIp, parsePrefix } from '../../addressing/ip.js';
 import {
   addAddress,
   addRoute,
@@ -100,7 +100,7 @@ type Pair = Required<Pick<IpConfig, 'address'>> & { readonly gateway: string };
 function withGateway({ address, gateway }: IpConfig): Pair {
   if (gateway === undefined)
     throw new CniError('config', `IPAM gave no gateway for ${address}; ptp reaches everything by one`);
-  return { address, gateway };
+  return { address, gateway: formatIp(parseIp(gateway, 'gateway')) };
 }
 
 function makeVeth(call: Invocation, { mtu }: PtpConfig, netns: Netns): [Link, Link] {
@@ -118,17 +118,29 @@ function makeVeth(call: Invocation, { mtu }: PtpConfig, netns: Netns): [Link, Li
 
 function configureContainer(netns: Netns, container: Link, result: Result, pairs: readonly Pair[]): void {
   addAddresses(netns, container, result.ips);
+  // Two addresses of one subnet share its gateway and the routes there, whose source is the first of them.
+  const routed = new Set<string>();
   for (const { address, gateway } of pairs) {
     const { bytes, length } = parsePrefix(address);
     const source = formatIp(bytes);
     const subnet = `${formatIp(masked(bytes, length))}/${length}`;
-    deleteRoute({ to: subnet, link: container }, { ifExists: true });
-    unlessThere(() =>
-      addRoute({ to: gateway, link: container, source, ...(isV4(gateway) && { scope: 'link' as const }) }),
-    );
-    if (length < bytes.length * 8) addRoute({ to: subnet, via: gateway, link: container, source });
+    const isFirst = !routed.has(subnet);
+    if (isFirst) deleteRoute({ to: subnet, link: container }, { ifExists: true });
+    if (!routed.has(gateway)) reachGateway(container, gateway, source);
+    if (isFirst && length < bytes.length * 8) addRoute({ to: subnet, via: gateway, link: container, source });
+    routed.add(subnet).add(gateway);
   }
   addRoutes(container, result);
+}
+
+function reachGateway(link: Link, gateway: string, source: string): void {
+  try {
+    addRoute({ to: gateway, link, source, ...(isV4(gateway) && { scope: 'link' as const }) });
+  } catch (error) {
+    if (!isThere(error)) throw error;
+    const problem = `the container reaches the gateway ${gateway} by another link than ${link.name}`;
+    throw new CniError('config', `${problem}: each of its ptp links needs a subnet of its own`);
+  }
 }
 
 function configureHost(host: Link, pairs: readonly Pair[]): void {
@@ -139,11 +151,12 @@ function configureHost(host: Link, pairs: readonly Pair[]): void {
   }
 }
 
-// Two addresses of one subnet have one gateway.
 function unlessThere(add: () => void): void {
   try {
     add();
   } catch (error) {
-    if (!(error instanceof NetlinkError) || error.code !== 'EEXIST') throw error;
+    if (!isThere(error)) throw error;
   }
 }
+
+const isThere = (error: unknown): boolean => error instanceof NetlinkError && error.code === 'EEXIST';
