@@ -18,6 +18,7 @@ import {
 } from 'netloom';
 import * as sync from 'netloom/sync';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { abortAt, changing } from './abort-at.ts';
 import { iproute, witness } from './ip.ts';
 import { expectNoLeaks } from './leaks.ts';
 import { describeKernel } from './privilege.ts';
@@ -303,22 +304,9 @@ describeKernel('bandwidth limits', () => {
     });
 
     test('whenever the call is aborted', async () => {
-      const { sockets } = netns;
-      const enqueue = sockets.enqueue.bind(sockets);
       for (let nth = 0; nth < 6; nth++) {
-        const controller = new AbortController();
-        let changes = 0;
-        vi.spyOn(sockets, 'enqueue').mockImplementation((requests, waiting) => {
-          const changing = requests.some(({ decode }) => decode === undefined);
-          const last = changing && changes++ === nth;
-          return enqueue(requests, {
-            done(replies) {
-              if (last) controller.abort();
-              waiting.done(replies);
-            },
-          });
-        });
-        const error = await failure(limitBandwidth(a, LIMITS, { signal: controller.signal }));
+        const signal = abortAt(netns, nth, changing);
+        const error = await failure(limitBandwidth(a, LIMITS, { signal }));
         expect(error).toMatchObject({ name: 'AbortError' });
         await vi.waitFor(untouched, { timeout: 5000, interval: 20 });
         vi.restoreAllMocks();

@@ -144,3 +144,14 @@ export const ruleset = (netns: Netns): Record<string, unknown>[] =>
       nftables: Record<string, unknown>[];
     }
   ).nftables.filter((object) => !('metainfo' in object));
+
+/** The same, to be compared: without the handles, which nobody gets twice, and sorted, as hashes are not. */
+export const rulesetSorted = (netns: Netns): string[] =>
+  ruleset(netns)
+    .map((object) =>
+      JSON.stringify(object, (name, value: unknown) => {
+        if (name === 'handle') return undefined;
+        return name === 'elem' ? (value as unknown[]).map((one) => JSON.stringify(one)).sort() : value;
+      }),
+    )
+    .sort();

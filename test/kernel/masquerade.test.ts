@@ -9,8 +9,9 @@ import {
   type Netns,
 } from 'netloom';
 import * as sync from 'netloom/sync';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { type HostNetwork, makeHostNetwork, ruleset } from './host-network.ts';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { abortAt } from './abort-at.ts';
+import { type HostNetwork, makeHostNetwork, ruleset, rulesetSorted } from './host-network.ts';
 import { expectNoLeaks } from './leaks.ts';
 import { describeKernel } from './privilege.ts';
 import { failure, runProgram } from './witness.ts';
@@ -167,6 +168,30 @@ describeKernel.needs('nftables')('masquerade', () => {
     // What was begun is put away before what is asked for later.
     await masquerade({ owner: 'two' });
     expect((await listMasquerades({ netns })).map(({ owner }) => owner)).toEqual(['two', 'two']);
+  });
+
+  test('of an address that was another owner’s is his again, whenever the call is aborted', async () => {
+    await masquerade();
+    const before = rulesetSorted(netns);
+    let nth = 0;
+    for (; ; nth++) {
+      const signal = abortAt(netns, nth);
+      const call = addMasquerade(
+        { owner: 'two', sources: ['10.1.0.5', '10.1.0.6'], except: ['192.0.2.0/24'], netns },
+        { signal },
+      );
+      const error = await call.then(
+        () => undefined,
+        (reason: Error) => reason,
+      );
+      vi.restoreAllMocks();
+      if (error === undefined) break;
+      expect(error.name).toBe('AbortError');
+      await vi.waitFor(() => expect(rulesetSorted(netns)).toEqual(before));
+    }
+    // The transaction that finds the address taken, the reading, the transaction that takes it over.
+    expect(nth).toBe(3);
+    expect((await listMasquerades({ netns })).filter(({ owner }) => owner === 'two')).toHaveLength(2);
   });
 
   test('says what it takes, without privilege', () => {

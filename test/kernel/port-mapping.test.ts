@@ -14,8 +14,9 @@ import {
   setSysctl,
 } from 'netloom';
 import * as sync from 'netloom/sync';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { type HostNetwork, makeHostNetwork, ruleset } from './host-network.ts';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { abortAt } from './abort-at.ts';
+import { type HostNetwork, makeHostNetwork, ruleset, rulesetSorted } from './host-network.ts';
 import { expectNoLeaks } from './leaks.ts';
 import { describeKernel } from './privilege.ts';
 import { failure, ip, pathOf, run } from './witness.ts';
@@ -203,6 +204,32 @@ describeKernel.needs('nftables')('a published port', () => {
     expect((await failure(publish({ mappings: [{ hostPort: 8080, containerPort: 443 }] }))).message).toContain(
       'the port leads to 10.1.0.5:80, for the same owner',
     );
+  });
+
+  test('stays as it was, whenever a call that publishes more is aborted', async () => {
+    const { netns } = network.host;
+    await publish();
+    const before = rulesetSorted(netns);
+    const more = [
+      { hostPort: 8080, containerPort: 80 },
+      { hostPort: 8081, containerPort: 80, protocol: 'udp' },
+    ] as const;
+    let nth = 0;
+    for (; ; nth++) {
+      const signal = abortAt(netns, nth);
+      const call = addPortMapping({ owner: 'web', to: [V4, V6], mappings: more, netns }, { signal });
+      const error = await call.then(
+        () => undefined,
+        (reason: Error) => reason,
+      );
+      vi.restoreAllMocks();
+      if (error === undefined) break;
+      expect(error.name).toBe('AbortError');
+      await vi.waitFor(() => expect(rulesetSorted(netns)).toEqual(before));
+    }
+    // The transaction that finds a port taken, the reading, the other transaction, and what comes behind it.
+    expect(nth).toBeGreaterThan(3);
+    expect(await listPortMappings({ netns })).toHaveLength(6);
   });
 
   test('goes to the container that has the address now, when the last owner of the address is deleted', async () => {

@@ -78,7 +78,7 @@ describe('the entries of port mappings', () => {
   });
 
   test('lead back through the host from the network of the container, from nowhere without snat', () => {
-    const chains = (spec: PortMappingSpec) => planOf(spec).chains.map(({ name }) => name);
+    const chains = (spec: PortMappingSpec) => planOf(spec).entries.flatMap(({ chain }) => chain ?? []);
     expect(chains({ ...web, to: ['10.1.0.5/24', 'fd00::5'] })).toEqual(['hairpin-10.1.0.0/24', 'hairpin-fd00__5/128']);
     expect(chains({ ...web, snat: false })).toEqual([]);
   });

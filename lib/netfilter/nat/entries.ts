@@ -25,7 +25,7 @@ import {
   newTable,
   setRules,
 } from '../nftables/requests.js';
-import { SECTIONS, type Section, TABLE } from './sections.js';
+import { chainNamed, SECTIONS, type Section, TABLE } from './sections.js';
 import { inTurn } from './turn.js';
 
 /** An element of a map: what it leads to is `data`, or the chain that is jumped to. */
@@ -41,6 +41,9 @@ interface Seen {
   readonly generation: number;
   readonly entries: Entry[];
 }
+
+/** The changes that follow from what is there. */
+type Plan = (seen: Seen) => Request[];
 
 /** How often a change is begun again. Each time, somebody else has changed something, and is done. */
 const ATTEMPTS = 1000;
@@ -123,38 +126,47 @@ const byMap = (
     requests(TABLE, map, entries.filter((entry) => entry.map === map).map(elementOf)),
   );
 
-/** The section, made where it is not there, with chains that entries jump to. */
-const establish = ({ maps, chains }: Section, more: readonly ChainSpec[]): Request[] => [
+/** The chains that entries jump to. */
+const chainsOf = (entries: readonly Entry[]): ChainSpec[] =>
+  [...new Set(entries.flatMap(({ chain }) => chain ?? []))].flatMap((name) => chainNamed(name) ?? []);
+
+/** Chains, made where they are not there, with their rules. */
+const makeChains = (chains: readonly ChainSpec[]): Request[] => [
+  ...chains.map((chain) => newChain(TABLE, chain)),
+  ...chains.flatMap((chain) => setRules(TABLE, chain)),
+];
+
+/** The section, made where it is not there, with the chains that entries jump to. */
+const establish = ({ maps, chains }: Section, entries: readonly Entry[]): Request[] => [
   newTable(TABLE),
   ...maps.map((map, i) => newMap(TABLE, map, i + 1)),
-  ...[...chains, ...more].map((chain) => newChain(TABLE, chain)),
-  ...[...chains, ...more].flatMap((chain) => setRules(TABLE, chain)),
+  ...makeChains([...chains, ...chainsOf(entries)]),
 ];
 
 /** What becomes of an entry that is there, where one with its key is added: it is replaced, or the call fails. */
 export type Conflict = (there: Entry, wanted: Entry) => void;
 
-/** Adds entries to a section, with the chains that they jump to. */
+/** Takes back what a call has added, and puts back what that replaced. What others have changed since stays. */
+export type TakeBack = () => Operation<void>;
+
+/** Adds entries to a section, with the chains that they jump to; gives what takes them back. */
 export function* addEntries(
   netns: Netns,
   section: Section,
-  chains: readonly ChainSpec[],
   entries: readonly Entry[],
   conflict: Conflict,
-): Operation<void> {
-  const base = establish(section, chains);
-  const keys = new Set(entries.map(idOf));
-  function* undo(): Operation<void> {
-    yield* removeEntries(netns, (entry) => entry.owner === entries[0]?.owner && keys.has(idOf(entry)));
-  }
+): Operation<TakeBack> {
+  const base = establish(section, entries);
+  let back = backFrom(entries, []);
+  const takeBack = (): Operation<void> => change(netns, ALL_MAPS, back);
   try {
     // As a rule none of them is there, and nothing has to be read.
-    yield* transact(netns, [...base, ...byMap(entries, addElements)], { undo });
-    return;
+    yield* transact(netns, [...base, ...byMap(entries, addElements)], { undo: takeBack });
+    return takeBack;
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error;
   }
-  yield* change(netns, mapsOf(section), ({ entries: there }) => {
+  const plan: Plan = ({ entries: there }) => {
     const present = new Map(there.map((entry) => [idOf(entry), entry]));
     const replaced: Entry[] = [];
     const added = entries.filter((wanted) => {
@@ -165,9 +177,27 @@ export function* addEntries(
       replaced.push(entry);
       return true;
     });
+    back = backFrom(added, replaced);
     const rest = [...there.filter((entry) => !replaced.includes(entry)), ...added];
     return [...base, ...byMap(replaced, deleteElements), ...byMap(added, addElements), ...leave(replaced, rest)];
-  });
+  };
+  yield* change(netns, mapsOf(section), plan, (seen) => back(seen));
+  return takeBack;
+}
+
+/** Removes what was added and is still so, and puts back what it replaced. */
+function backFrom(added: readonly Entry[], replaced: readonly Entry[]): Plan {
+  const byId = new Map(added.map((entry) => [idOf(entry), entry]));
+  const isOurs = (entry: Entry): boolean => {
+    const ours = byId.get(idOf(entry));
+    return ours !== undefined && isSame(ours, entry);
+  };
+  return ({ entries }) => {
+    const ours = entries.filter(isOurs);
+    const ids = new Set(ours.map(idOf));
+    const former = replaced.filter((entry) => ids.has(idOf(entry)));
+    return removalOf(ours, [...entries.filter((entry) => !isOurs(entry)), ...former], former);
+  };
 }
 
 const idOf = ({ map, key }: Entry): string =>
@@ -180,13 +210,26 @@ export function* removeEntries(netns: Netns, mine: (entry: Entry) => boolean): O
   let gone: Entry[] = [];
   yield* change(netns, ALL_MAPS, ({ entries }) => {
     gone = entries.filter(mine);
-    const rest = entries.filter((entry) => !mine(entry));
-    if (gone.length === 0) return [];
-    if (rest.length === 0) return [deleteTable(TABLE)];
-    const unused = SECTIONS.filter((section) => uses(section, gone) && !uses(section, rest));
-    return [...byMap(gone, deleteElements), ...leave(gone, rest), ...unused.flatMap(dissolve)];
+    return removalOf(
+      gone,
+      entries.filter((entry) => !mine(entry)),
+    );
   });
   return gone;
+}
+
+/** Removes `gone`, which leaves `rest`; those of `rest` that are `former` take their places. */
+function removalOf(gone: readonly Entry[], rest: readonly Entry[], former: readonly Entry[] = []): Request[] {
+  if (gone.length === 0) return [];
+  if (rest.length === 0) return [deleteTable(TABLE)];
+  const unused = SECTIONS.filter((section) => uses(section, gone) && !uses(section, rest));
+  return [
+    ...makeChains(chainsOf(former)),
+    ...byMap(gone, deleteElements),
+    ...byMap(former, addElements),
+    ...leave(gone, rest),
+    ...unused.flatMap(dissolve),
+  ];
 }
 
 const uses = (section: Section, entries: readonly Entry[]): boolean =>
@@ -204,19 +247,23 @@ function leave(gone: readonly Entry[], rest: readonly Entry[]): Request[] {
   return [...unused].flatMap((chain) => (chain === undefined ? [] : [deleteChain(TABLE, chain)]));
 }
 
-/** Makes the changes that follow from what is there. */
-function change(netns: Netns, maps: readonly string[], plan: (seen: Seen) => Request[]): Operation<void> {
-  return inTurn(netns, function* () {
-    for (let attempt = 1; ; attempt++) {
-      const seen = yield* readEntries(netns, maps);
-      const changes = plan(seen);
-      if (changes.length === 0) return;
-      try {
-        yield* transact(netns, changes, { generation: seen.generation });
-        return;
-      } catch (error) {
-        if (!isRestart(error) || attempt === ATTEMPTS) throw error;
-      }
+/** Makes changes; `back` takes them back, where the call is aborted meanwhile. */
+function change(netns: Netns, maps: readonly string[], plan: Plan, back?: Plan): Operation<void> {
+  // An aborted call has its turn until it has taken back what it did.
+  const undo = back && ((): Operation<void> => begin(netns, ALL_MAPS, back));
+  return inTurn(netns, () => begin(netns, maps, plan, undo));
+}
+
+function* begin(netns: Netns, maps: readonly string[], plan: Plan, undo?: TakeBack): Operation<void> {
+  for (let attempt = 1; ; attempt++) {
+    const seen = yield* readEntries(netns, maps);
+    const changes = plan(seen);
+    if (changes.length === 0) return;
+    try {
+      yield* transact(netns, changes, { generation: seen.generation, undo });
+      return;
+    } catch (error) {
+      if (!isRestart(error) || attempt === ATTEMPTS) throw error;
     }
-  });
+  }
 }

@@ -2,11 +2,10 @@
 import { AF_INET, formatIp, type Prefix, parseIp, parsePrefix } from '../../addressing/ip.js';
 import { invalidValue, outOfRange, wrongType } from '../../errors.js';
 import type { Netns } from '../../netns/netns.js';
-import type { ChainSpec } from '../nftables/requests.js';
 import type { Entry } from './entries.js';
 import type { Family } from './matches.js';
 import { networkOf, prefixChainName } from './prefix-chain.js';
-import { addressPortMap, HAIRPIN, hairpinChain, portMap, publishedMap } from './sections.js';
+import { addressPortMap, HAIRPIN, portMap, publishedMap } from './sections.js';
 
 /** Protocols that have ports where port mappings look for them (linux/in.h). */
 export const PORT_PROTOCOLS = { tcp: 6, udp: 17, sctp: 132 } as const;
@@ -119,7 +118,6 @@ const portBytes = (port: number): Uint8Array => Uint8Array.of(port >> 8, port & 
 
 /** What the table has to have. */
 export interface Plan {
-  readonly chains: ChainSpec[];
   readonly entries: Entry[];
   readonly targets: ReadonlyMap<Family, Prefix>;
   readonly mappings: readonly Parsed[];
@@ -147,15 +145,13 @@ export function planOf({ owner, mappings, to, snat = true }: PortMappingSpec): P
       entries.set(id, { map, key, owner, data: concatenate(target.bytes, portBytes(containerPort)) });
     }
   }
-  const chains: ChainSpec[] = [];
   const hairpins: Entry[] = [];
   for (const [family, target] of snat ? targets : []) {
     const near = networkOf(`${formatIp(target.bytes)}/${target.length}`, 'to');
     const chain = prefixChainName(HAIRPIN, [near], 'to');
-    chains.push(hairpinChain(chain, near));
     hairpins.push({ map: publishedMap(family), key: target.bytes, owner, chain });
   }
-  return { chains, entries: [...entries.values(), ...hairpins], targets, mappings: parsed };
+  return { entries: [...entries.values(), ...hairpins], targets, mappings: parsed };
 }
 
 const protocolName = (number: number | undefined): PortProtocol =>

@@ -8,7 +8,7 @@ import { netnsTold } from '../../rtnetlink/netns-told.js';
 import { addEntries, type Entry, readEntries, removeEntries } from './entries.js';
 import { checkOwner } from './owner.js';
 import { networkOf, ordered, prefixChainName, prefixesOf } from './prefix-chain.js';
-import { masqueradeMap, masqueradeSection, OUTSIDE, outsideChain } from './sections.js';
+import { masqueradeMap, masqueradeSection, OUTSIDE } from './sections.js';
 
 /** What {@link addMasquerade} masquerades, and for whom. */
 export interface MasqueradeSpec {
@@ -65,7 +65,7 @@ export const addMasquerade = call(
     const netns = netnsOf(netnsTold(spec.netns, options.netns));
     const chain = prefixChainName(OUTSIDE, prefixes, 'except');
     const entries = keys.map((key) => ({ map: masqueradeMap(key.length === 4 ? 4 : 6), key, owner, chain }));
-    yield* addEntries(netns, masqueradeSection, [outsideChain(chain, prefixes)], entries, () => undefined);
+    yield* addEntries(netns, masqueradeSection, entries, () => undefined);
   },
 );
 

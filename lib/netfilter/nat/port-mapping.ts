@@ -42,9 +42,9 @@ export const addPortMapping = call(
   function* (spec: PortMappingSpec, options: NetnsOptions = {}): Operation<void> {
     checkOptionNames(spec, SPEC);
     checkOwner(spec.owner);
-    const { chains, entries, targets, mappings } = planOf(spec);
+    const { entries, targets, mappings } = planOf(spec);
     const netns = netnsOf(netnsTold(spec.netns, options.netns));
-    yield* addEntries(netns, portSection, chains, entries, refuseTaken(netns));
+    const takeBack = yield* addEntries(netns, portSection, entries, refuseTaken(netns));
     try {
       const target = targets.get(4);
       const byLoopback = mappings.some(({ address }) => address === undefined || address[0] === LOOPBACK);
@@ -53,8 +53,7 @@ export const addPortMapping = call(
       }
       yield* forgetUdpBefore(netns, mappedPortsOf(netns, entries));
     } catch (error) {
-      const made = new Set(entries.map(({ map, key }) => `${map} ${key}`));
-      yield* removeEntries(netns, ({ map, key, owner }) => owner === spec.owner && made.has(`${map} ${key}`));
+      yield* takeBack();
       throw error;
     }
   },

@@ -27,11 +27,16 @@ export function prefixChainName(kind: string, prefixes: readonly Prefix[], field
   return name;
 }
 
+export const isOfKind = (kind: string, name: string): boolean => name === kind || name.startsWith(`${kind}-`);
+
 /** The prefixes of a chain of that kind, as text; none for other chains. */
-export function prefixesOf(kind: string, name: string): string[] {
-  const [first, ...rest] = name.split('-');
-  return first === kind ? rest.map((text) => text.replaceAll('_', ':')) : [];
-}
+export const prefixesOf = (kind: string, name: string): string[] =>
+  isOfKind(kind, name)
+    ? name
+        .split('-')
+        .slice(1)
+        .map((text) => text.replaceAll('_', ':'))
+    : [];
 
 /** A prefix whose bits past its length are zero, whatever the one given has there. */
 export function networkOf(text: unknown, field: string): Prefix {

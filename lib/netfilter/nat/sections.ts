@@ -22,6 +22,7 @@ import {
   verdict,
   verdictBy,
 } from './matches.js';
+import { isOfKind, prefixesOf } from './prefix-chain.js';
 
 export const TABLE = 'netloom';
 
@@ -61,7 +62,7 @@ export const masqueradeSection: Section = {
 };
 
 /** Masquerades what goes outside all of `except`. */
-export const outsideChain = (name: string, except: readonly Prefix[]): ChainSpec => ({
+const outsideChain = (name: string, except: readonly Prefix[]): ChainSpec => ({
   name,
   rules: [...except.map((one) => [...addressIn('destination', one), verdict('return')]), [masquerade]],
 });
@@ -155,12 +156,19 @@ export const portSection: Section = {
 };
 
 /** Masquerades what comes from `near`, and, of IPv4, from this host's loopback addresses. */
-export const hairpinChain = (name: string, near: Prefix): ChainSpec => ({
+const hairpinChain = (name: string, near: Prefix): ChainSpec => ({
   name,
   rules: (near.family === AF_INET ? [near, prefix('127.0.0.0/8')] : [near]).map((one) => [
     ...addressIn('source', one),
     masquerade,
   ]),
 });
+
+/** The chain of a {@link prefixChainName}; undefined for one that somebody else has made. */
+export function chainNamed(name: string): ChainSpec | undefined {
+  if (isOfKind(OUTSIDE, name)) return outsideChain(name, prefixesOf(OUTSIDE, name).map(prefix));
+  const [near] = prefixesOf(HAIRPIN, name).map(prefix);
+  return near && hairpinChain(name, near);
+}
 
 export const SECTIONS: readonly Section[] = [masqueradeSection, portSection];
