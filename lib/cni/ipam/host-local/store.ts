@@ -10,6 +10,7 @@ import { linkSync, mkdirSync, readdirSync, readFileSync, renameSync, unlinkSync,
 import { isIpText } from '../../../addressing/ip.js';
 import type { Handle } from '../../../native/handle.js';
 import { native } from '../../../native/load.js';
+import { unlessMissing } from '../../missing.js';
 import type { AttachmentId } from '../../protocol/config.js';
 
 /** Where a file is written before it gets its name. Only the holder of the lock has one, so one name will do. */
@@ -77,14 +78,7 @@ function openStore(directory: string): Store {
         if (owner !== undefined && isMeant(owner)) removeFile(path(address));
       }
     },
-    last(set) {
-      try {
-        return readFileSync(path(`last_reserved_ip.${set}`), 'utf8').trim();
-      } catch (error) {
-        if (codeOf(error) === 'ENOENT') return undefined;
-        throw error;
-      }
-    },
+    last: (set) => unlessMissing(() => readFileSync(path(`last_reserved_ip.${set}`), 'utf8').trim()),
   };
 }
 
@@ -93,23 +87,12 @@ export const isOwner = (owner: AttachmentId, { containerId, ifname }: Attachment
   owner.containerId === containerId && (owner.ifname === ifname || owner.ifname === '');
 
 function readOwner(file: string): AttachmentId | undefined {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
+  const text = unlessMissing(() => readFileSync(file, 'utf8'));
+  if (text === undefined) return undefined;
   const [containerId = '', ifname = ''] = text.trim().split('\r\n');
   return { containerId, ifname };
 }
 
-function removeFile(file: string): void {
-  try {
-    unlinkSync(file);
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error;
-  }
-}
+const removeFile = (file: string): void => void unlessMissing(() => unlinkSync(file));
 
 const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : undefined);
