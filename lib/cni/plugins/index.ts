@@ -5,6 +5,7 @@ import { bridge } from './bridge/bridge.js';
 import { loopback } from './loopback.js';
 import { macvlan } from './macvlan.js';
 import { ptp } from './ptp.js';
+import { tuning } from './tuning/tuning.js';
 
 export const plugins: Readonly<Record<string, Plugin>> = {
   ...ipamPlugins,
@@ -12,4 +13,5 @@ export const plugins: Readonly<Record<string, Plugin>> = {
   bridge,
   ptp,
   macvlan,
+  tuning,
 };
