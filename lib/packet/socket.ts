@@ -87,7 +87,7 @@ const VNET_HEADER_SIZE = 10;
  * socket, a link that moves to another namespace is deleted (ENODEV). Readers who wait hear of it within a second.
  *
  * `write` gives 0 where the socket's send buffer is full, or a queue behind it (a qdisc, the other end of a veth): of
- * the latter, nobody tells when there is room, and `drained` resolves at once.
+ * the latter, nobody tells when there is room, and `drained` resolves at once (streams try again each millisecond).
  *
  * The descriptor itself (`fd`) always has PACKET_VNET_HDR: other programs that read it get frames as with `offload`,
  * without VLAN tags.

@@ -1,6 +1,7 @@
 /** A queue as streams: Node's Duplex, and those of the web. One frame is one chunk, in both directions. */
 import { Duplex, type DuplexOptions } from 'node:stream';
 import { ReadableStream, WritableStream } from 'node:stream/web';
+import { setTimeout } from 'node:timers/promises';
 
 /** What the streams need of a queue. */
 export interface FrameDuplex extends AsyncIterable<Uint8Array> {
@@ -81,7 +82,11 @@ async function orLeft<T>(step: Promise<T>, left: () => void): Promise<T> {
 }
 
 async function writeWhenPossible(queue: FrameDuplex, frame: Uint8Array, signal?: AbortSignal): Promise<void> {
-  while (queue.write(frame) === 0) await (signal ? roomUnlessAborted(queue, signal) : queue.drained());
+  for (let tries = 0; queue.write(frame) === 0; tries++) {
+    // Nobody tells when there is room in a queue behind the socket, a qdisc say: `drained` resolves at once then.
+    if (tries > 0) await setTimeout(1, undefined, { signal });
+    await (signal ? roomUnlessAborted(queue, signal) : queue.drained());
+  }
 }
 
 // Whoever aborts is answered when the write that is under way has ended, and there may be no room for ever.

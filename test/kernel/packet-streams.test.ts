@@ -2,12 +2,14 @@
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { type Netns, openPacketSocket } from 'netloom';
 import { expect, test, vi } from 'vitest';
 import type { PacketQueue } from '../../lib/packet/queue.js';
 import { numbered, numberOf } from '../packet-conformance.ts';
 import { expectNoLeaks } from './leaks.ts';
 import { connectDevices } from './packet-cable.ts';
-import { ipLink, pause } from './packet-peers.ts';
+import { inside, ipLink, pause } from './packet-peers.ts';
+import { command, frameOf, withWire } from './packet-wires.ts';
 import { describeKernel } from './privilege.ts';
 
 const frame = (number: number, size?: number) => numbered(2, number, size);
@@ -301,3 +303,31 @@ describeKernel.needs('tun')('for await', () => {
     expect(numberOf((await cable.b[Symbol.asyncIterator]().next()).value as Uint8Array)).toBe(1);
   });
 });
+
+describeKernel('a stream over a packet socket', () => {
+  expectNoLeaks(async () => {
+    (await openPacketSocket('lo'))[Symbol.dispose]();
+  });
+
+  test('a qdisc that is full holds it back: nothing is lost, and it is tried again now and then', () =>
+    withWire(async ({ host, here, near, far }) => {
+      await command(here, 'tc qdisc add dev near root tbf rate 8mbit burst 2kb limit 3kb');
+      const before = await received(host);
+      const queue = await openPacketSocket(near);
+      const stream = queue.toDuplex();
+      const write = vi.spyOn(queue, 'write');
+      const began = performance.now();
+      const frames = Array.from({ length: 400 }, () => frameOf(1000, { to: String(far.mac).replaceAll(':', '') }));
+      for (const one of frames) if (!stream.write(one)) await once(stream, 'drain');
+      await vi.waitFor(async () => expect((await received(host)) - before).toBe(400), 5_000);
+      expect(write.mock.calls.length).toBeLessThan(400 + 2 * (performance.now() - began));
+      stream.destroy();
+      await once(stream, 'close');
+    }));
+});
+
+/** Frames that have arrived at the far end. */
+async function received(host: Netns): Promise<number> {
+  const [link] = JSON.parse(await inside(host, 'ip', '-j', '-s', 'link', 'show', 'far'));
+  return link.stats64.rx.packets;
+}
