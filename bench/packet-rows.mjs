@@ -35,6 +35,7 @@ const cost = (/** @type {'read' | 'write'} */ call, /** @type {number} */ size) 
     quick: 100_000,
     rounds: 9,
     references: call === 'read' ? { batch: 'loop' } : { batch: 'loop', write: 'loop' },
+    besides: { threads: 'loop' },
     targets: [costAsC],
   });
 

@@ -59,6 +59,7 @@ const C_NAMES = new Map([
   ['busy', 'C, busy loop'],
   ['epoll', 'C, epoll'],
   ['loop', C],
+  ['threads', 'C, beside a thread'],
   ['ring', 'C, TPACKET_V3'],
   ['one', 'C, one thread'],
   ['two', 'C, two threads'],

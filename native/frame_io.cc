@@ -1,9 +1,9 @@
 #include "frame_io.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
+
+#include "frame_calls.h"
 
 namespace netloom {
 
@@ -27,7 +27,7 @@ ssize_t WriteSlot(int fd, const Slots& slots, uint32_t slot) {
 
 ssize_t ReadFrame(int fd, void* to, size_t room, SocketFrames* socket, uint32_t wanted) {
   if (socket != nullptr) return socket->Read(fd, static_cast<uint8_t*>(to), room, wanted);
-  return BytesOrErrno([=] { return ::read(fd, to, room); });
+  return BytesOrErrno([=] { return calls::Read(fd, to, room); });
 }
 
 ssize_t WriteFrame(int fd, const void* frame, size_t size, SocketFrames* socket) {
@@ -35,12 +35,12 @@ ssize_t WriteFrame(int fd, const void* frame, size_t size, SocketFrames* socket)
     const iovec part{const_cast<void*>(frame), size};
     return socket->Write(fd, &part, 1);
   }
-  return BytesOrErrno([=] { return ::write(fd, frame, size); });
+  return BytesOrErrno([=] { return calls::Write(fd, frame, size); });
 }
 
 ssize_t WriteFrame(int fd, const iovec* parts, int count, SocketFrames* socket) {
   if (socket != nullptr) return socket->Write(fd, parts, count);
-  return BytesOrErrno([=] { return ::writev(fd, parts, count); });
+  return BytesOrErrno([=] { return calls::WriteParts(fd, parts, count); });
 }
 
 int ReadFrames(int fd, const Slots& slots, uint32_t most, FrameCounters* counters, SocketFrames* socket) {

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "checksum.h"
+#include "frame_calls.h"
 #include "gso_split.h"
 #include "network_order.h"
 #include "packet_headers.h"
@@ -179,7 +180,7 @@ int SocketFrames::Receive(int fd, uint32_t most) {
   Inbox& inbox = *inbox_;
   for (;;) {
     for (uint32_t i = 0; i < most; ++i) inbox.messages[i].msg_hdr.msg_controllen = sizeof inbox.control[i];
-    const int count = ::recvmmsg(fd, inbox.messages, most, 0, nullptr);
+    const int count = calls::ReceiveMessages(fd, inbox.messages, most);
     if (count > 0) {
       inbox.next = 0;
       inbox.count = static_cast<uint32_t>(count);
@@ -287,7 +288,7 @@ ssize_t SocketFrames::Write(int fd, const iovec* parts, int count) {
     ++count;
   }
   for (bool again = true;;) {
-    const ssize_t size = ::writev(fd, parts, count);
+    const ssize_t size = calls::WriteParts(fd, parts, count);
     if (size >= 0) return size - (offload_ ? 0 : static_cast<ssize_t>(kVnetHeaderSize));
     const int error = OnWriteError(&again);
     if (error != 0) return error;
@@ -306,7 +307,7 @@ ssize_t SocketFrames::WriteSlots(int fd, const Slots& slots, uint32_t first, uin
     messages[i].msg_hdr.msg_iovlen = offload_ ? 1 : 2;
   }
   for (bool again = true;;) {
-    const int sent = ::sendmmsg(fd, messages, count, 0);
+    const int sent = calls::SendMessages(fd, messages, count);
     if (sent > 0) return sent;
     const int error = OnWriteError(&again);
     if (error != 0) return error;
