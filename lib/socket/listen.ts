@@ -11,7 +11,7 @@ import { type BindOptions, checkBacklog, flagsOf, openHandle } from './open.js';
 export interface ListenOptions extends BindOptions {
   /** The IP address to listen on. If absent all of them, IPv6 and IPv4, as in Node: `::`, or `0.0.0.0` without IPv6. */
   readonly host?: string | undefined;
-  /** Connections that may wait to be accepted; 511 if absent, as in Node. The sysctl net.core.somaxconn is the most. */
+  /** Connections that may wait to be accepted, 1 or more; 511 if absent, as in Node. net.core.somaxconn is the most. */
   readonly backlog?: number | undefined;
 }
 
@@ -40,7 +40,7 @@ export const listen = call(
     if (!(server instanceof Server)) throw wrongType('server', 'a server of node:net, node:http ...', server);
     if (server.listening) throw invalidValue('server', server, 'listens already');
     const { port = 0, backlog = 511 } = options;
-    checkBacklog(backlog);
+    checkBacklog(backlog, 1);
     const wanted = { port: parsePort(port), backlog };
     const { handle, host } = yield* open(inside, wanted, options);
     try {
@@ -92,7 +92,8 @@ function adoption(server: Server, handle: Handle, backlog: number, tell: () => A
   const { ino } = fstatSync(fd);
   // Throws for a server that has begun to listen meanwhile; the socket is still the handle's then.
   const start = (): void => {
-    server.listen({ fd, backlog });
+    // Not among the options: Node passes it over there, beside a descriptor.
+    server.listen({ fd }, backlog);
     handle.release();
   };
   // Node closes what it has opened and could not use, but not what it could not open.

@@ -112,8 +112,8 @@ function wantedOf(options: OpenSocketOptions): WantedSocket {
   return { family, type, protocol, host, port, flags: flagsOf(options, family, type), backlog };
 }
 
-export function checkBacklog(backlog: unknown): asserts backlog is number {
-  checkInteger(backlog, 0, 0x7fffffff, 'backlog');
+export function checkBacklog(backlog: unknown, least = 0): asserts backlog is number {
+  checkInteger(backlog, least, 0x7fffffff, 'backlog');
 }
 
 export function flagsOf(options: BindOptions, family: IpFamily, type: SocketType): number {

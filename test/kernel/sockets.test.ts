@@ -136,6 +136,19 @@ describeKernel('sockets inside a namespace, used from outside', () => {
     expect(listening(netns).sort()).toEqual(['*:81', '0.0.0.0:82', '[::]:82']);
   });
 
+  test('as many connections may wait as is said', async () => {
+    await listen(netns, closedAtEnd(net.createServer()), { host: '127.0.0.1', port: 81, backlog: 5 });
+    sync.listen(netns, closedAtEnd(net.createServer()), { host: '127.0.0.1', port: 82, backlog: 6 });
+    await listen(netns, closedAtEnd(net.createServer()), { host: '127.0.0.1', port: 83 });
+    // State, and for one that listens the queue and its limit.
+    const limits = [...iproute(netns, 'ss -Hltn').matchAll(/^LISTEN +0 +(\d+) +127\.0\.0\.1:(\d+)/gm)];
+    expect(limits.map(([, limit, port]) => [port, limit]).sort()).toEqual([
+      ['81', '5'],
+      ['82', '6'],
+      ['83', '511'],
+    ]);
+  });
+
   test('two servers share a port with reusePort', async () => {
     for (let i = 0; i < 2; i++)
       await listen(netns, closedAtEnd(net.createServer()), { host: '127.0.0.1', port: 83, reusePort: true });
@@ -241,6 +254,7 @@ describeKernel('sockets inside a namespace, used from outside', () => {
     expect(await message(listen(netns, server, { port: 70_000 }))).toBe(
       'listen: port 70000 is out of range (an integer, 0 to 65535)',
     );
+    expect(await message(listen(netns, server, { backlog: 0 }))).toMatch('listen: backlog 0 is out of range');
     expect(await message(listen(netns, server, { host: 'localhost' }))).toBe(
       'listen: host "localhost" is no IP address',
     );
