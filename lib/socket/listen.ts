@@ -1,7 +1,8 @@
 /** `listen`: a server of the calling thread (node:net, node:http, node:tls, node:http2) that listens inside a namespace. */
+import cluster from 'node:cluster';
 import { closeSync, fstatSync } from 'node:fs';
 import { type AddressInfo, Server } from 'node:net';
-import { invalidValue, wrongType } from '../errors.js';
+import { closedError, invalidValue, wrongType } from '../errors.js';
 import type { Handle } from '../native/handle.js';
 import { givenNetns, type Netns } from '../netns/netns.js';
 import { call, type Effect, type Operation, perform } from '../operation.js';
@@ -17,6 +18,10 @@ export interface ListenOptions extends BindOptions {
 
 const OPTIONS = { host: true, port: true, backlog: true, reuseAddr: true, reusePort: true, ipv6Only: true } as const;
 
+const IN_CLUSTER =
+  'cannot listen in a worker of node:cluster, where Node takes a descriptor for one of the primary process; a Worker of ' +
+  'netnsWorker can';
+
 /**
  * Lets a server listen inside a namespace: `server.listen` of node:net, and of what is made of it (node:http, node:https,
  * node:http2, node:tls). The server runs on this thread as any other, so one event loop serves many namespaces, on the
@@ -30,7 +35,8 @@ const OPTIONS = { host: true, port: true, backlog: true, reuseAddr: true, reuseP
  *     const server = http.createServer((request, response) => response.end('hello'));
  *     const { port } = await listen(netns, server, { port: 80 });
  *
- * @throws as `openSocket`; ERR_INVALID_ARG_VALUE for a server that listens already.
+ * @throws as `openSocket`; ERR_INVALID_ARG_VALUE for a server that listens already, and in a worker of node:cluster;
+ *   ERR_INVALID_STATE if the server is closed meanwhile.
  */
 export const listen = call(
   'listen',
@@ -39,6 +45,7 @@ export const listen = call(
     const inside = givenNetns(netns);
     if (!(server instanceof Server)) throw wrongType('server', 'a server of node:net, node:http ...', server);
     if (server.listening) throw invalidValue('server', server, 'listens already');
+    if (cluster.isWorker) throw invalidValue('server', server, IN_CLUSTER);
     const { port = 0, backlog = 511 } = options;
     checkBacklog(backlog, 1);
     const wanted = { port: parsePort(port), backlog };
@@ -108,7 +115,7 @@ function adoption(server: Server, handle: Handle, backlog: number, tell: () => A
       throw invalidValue('server', server, "cannot listen; its 'error' event, in the next turn, says why");
     },
     later(waiting) {
-      const settled = (): void => void server.off('listening', listening).off('error', failed);
+      const settled = (): void => void server.off('listening', listening).off('error', failed).off('close', closed);
       const listening = (): void => {
         settled();
         waiting.done(tell());
@@ -118,7 +125,12 @@ function adoption(server: Server, handle: Handle, backlog: number, tell: () => A
         discard();
         waiting.failed(error);
       };
-      server.on('listening', listening).on('error', failed);
+      // By somebody else: it will never say that it listens. Its socket is closed with it.
+      const closed = (): void => {
+        settled();
+        waiting.failed(closedError('server'));
+      };
+      server.on('listening', listening).on('error', failed).on('close', closed);
       try {
         start();
       } catch (error) {

@@ -24,7 +24,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { iproute } from './ip.ts';
 import { expectNoLeaks } from './leaks.ts';
 import { describeKernel } from './privilege.ts';
-import { failure } from './witness.ts';
+import { failure, runProgram } from './witness.ts';
 
 /** Sockets that listen in a namespace, by ss(8): `10.0.0.1:80`. */
 const listening = (netns: Netns, kind = '-t'): string[] =>
@@ -297,6 +297,38 @@ describeKernel('sockets inside a namespace, used from outside', () => {
     expect(await failure(bindDgram(netns, closed))).toMatchObject({ code: 'ERR_SOCKET_DGRAM_NOT_RUNNING' });
     expect(listening(netns)).toEqual([`*:${(server.address() as AddressInfo).port}`]);
     expect(listening(netns, '-u')).toEqual([`0.0.0.0:${socket.address().port}`]);
+  });
+
+  test('a server that is closed meanwhile rejects the call', async () => {
+    const server = net.createServer();
+    const { listen: take } = server;
+    // Between taking the socket and saying so, which is a tick later.
+    Object.assign(server, { listen: (...args: unknown[]) => Reflect.apply(take, server, args).close() });
+    expect(await failure(listen(netns, server, { port: 87 }))).toMatchObject({
+      code: 'ERR_INVALID_STATE',
+      message: 'listen: server is closed',
+    });
+    expect(listening(netns)).toEqual([]);
+  });
+
+  test('in a worker of node:cluster a server is refused, and a UDP socket bound', () => {
+    const program = `
+      import dgram from 'node:dgram';
+      import net from 'node:net';
+      import { bindDgram, listen } from 'netloom';
+      import { createNetns } from 'netloom/sync';
+      const netns = createNetns();
+      const refused = await listen(netns, net.createServer(), { port: 80 }).catch(({ message }) => message);
+      const bound = await bindDgram(netns, dgram.createSocket('udp4'), { port: 53 });
+      process.send({ refused, bound }, () => process.exit());`;
+    const primary = `
+      import cluster from 'node:cluster';
+      cluster.setupPrimary({ exec: '-', execArgv: ['--input-type=module', '--eval', ${JSON.stringify(program)}] });
+      cluster.fork().on('message', (told) => console.log(JSON.stringify(told)));`;
+    expect(runProgram(primary)).toEqual({
+      refused: expect.stringMatching(/^listen: server .* cannot listen in a worker of node:cluster/),
+      bound: { address: '0.0.0.0', family: 'IPv4', port: 53 },
+    });
   });
 
   test('an aborted call rejects, and leaves no socket', async () => {
