@@ -206,6 +206,16 @@ describeKernel('cni bridge', () => {
     expect(interfaces?.[0]?.mac).toBe(before);
   });
 
+  test('a bridge that has lost all its ports becomes a gateway', () => {
+    const { ipam: _, ...config } = { ...CONFIG, isDefaultGateway: false };
+    host.add(config, { netns: container });
+    host.call('DEL', config, { netns: container });
+    expect(seen(host.netns, 'br0').address).toBe('00:00:00:00:00:00');
+    host.add(CONFIG, { netns: container });
+    expect(seen(host.netns, 'br0').address).not.toBe('00:00:00:00:00:00');
+    expect(seenAddresses(host.netns, 'br0')).toEqual(['10.1.2.1/24', 'fd00:1::1/64']);
+  });
+
   test('another address of the bridge is refused, unless forceAddress replaces it', () => {
     host.add(CONFIG, { netns: container });
     host.call('DEL', CONFIG, { netns: container });

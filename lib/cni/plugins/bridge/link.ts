@@ -64,6 +64,6 @@ export function ensureAddress(bridge: Link, address: string, force: boolean): vo
     if (!(error instanceof NetlinkError) || error.code !== 'EEXIST') throw error;
   }
   // A bridge takes the lowest MAC of its ports, until it is given one: with each port that comes or goes, the address of
-  // the gateway would be that of another MAC.
-  setLink(bridge, { mac: bridge.mac });
+  // the gateway would be that of another MAC. Read again: one that has lost all its ports has no MAC, until it gets another.
+  setLink(bridge, { mac: getLink(bridge).mac });
 }
