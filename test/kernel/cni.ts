@@ -10,6 +10,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { createNetns, deleteNetns } from '../../lib/netns/calls.js';
 import type { Netns } from '../../lib/netns/netns.js';
+import { iproute } from './ip.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../dist/netloom-cni.cjs', import.meta.url));
 
@@ -38,6 +39,10 @@ export interface CniCall {
   readonly args?: string;
   readonly path?: string;
   readonly override?: boolean;
+  /** Variables that stand in place of those; undefined takes one away. */
+  readonly variables?: Readonly<Record<string, string | undefined>>;
+  /** What starts the program in the host's namespace, where something is to be done to it. */
+  readonly wrap?: readonly string[];
 }
 
 /** A machine with container runtime: its namespace, containers', and where addresses are kept. */
@@ -68,8 +73,13 @@ export class CniHost {
       .sort();
   }
 
+  /** All that the host's tables say, by `nft list ruleset`. */
+  ruleset(): string {
+    return iproute(this.netns, 'nft list ruleset');
+  }
+
   call(command: string, config: object | string, call: CniCall = {}): CniOutcome {
-    const { status, stdout, stderr, error } = spawnSync('nsenter', this.#arguments(), {
+    const { status, stdout, stderr, error } = spawnSync('nsenter', this.#arguments(call), {
       input: this.#input(config),
       env: this.#variables(command, call),
       encoding: 'utf8',
@@ -80,7 +90,7 @@ export class CniHost {
   }
 
   async callAsync(command: string, config: object | string, call: CniCall = {}): Promise<CniOutcome> {
-    const child = spawn('nsenter', this.#arguments(), { env: this.#variables(command, call) });
+    const child = spawn('nsenter', this.#arguments(call), { env: this.#variables(command, call) });
     child.stdin.end(this.#input(config));
     const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
     const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
@@ -100,8 +110,8 @@ export class CniHost {
     rmSync(this.dataDir, { recursive: true });
   }
 
-  #arguments(): string[] {
-    return [`--net=/proc/${process.pid}/fd/${this.netns.fd}`, process.execPath, PROGRAM];
+  #arguments({ wrap = [] }: CniCall): string[] {
+    return [`--net=/proc/${process.pid}/fd/${this.netns.fd}`, ...wrap, process.execPath, PROGRAM];
   }
 
   #input(config: object | string): string {
@@ -111,7 +121,7 @@ export class CniHost {
   }
 
   #variables(command: string, call: CniCall): NodeJS.ProcessEnv {
-    const { id = 'c1', ifname = 'eth0', netns, args, path, override } = call;
+    const { id = 'c1', ifname = 'eth0', netns, args, path, override, variables } = call;
     return {
       PATH: process.env['PATH'],
       CNI_COMMAND: command,
@@ -121,6 +131,7 @@ export class CniHost {
       ...(args !== undefined && { CNI_ARGS: args }),
       ...(path !== undefined && { CNI_PATH: path }),
       ...(override && { CNI_NETNS_OVERRIDE: '1' }),
+      ...variables,
     };
   }
 }

@@ -88,8 +88,14 @@ function withVersion(result: unknown, cniVersion: Version): unknown {
 // libcni gives the list under both names; the second was an early mistake of its own.
 function readAttachments(fields: Fields): AttachmentId[] | undefined {
   const name = fields.has('cni.dev/valid-attachments') ? 'cni.dev/valid-attachments' : 'cni.dev/attachments';
+  // An entry that says too little would have its attachment taken away.
+  const named = (entry: Fields, field: string): string => {
+    const value = entry.text(field) ?? '';
+    if (value === '') throw new CniError('config', `${entry.place(field)} is missing`);
+    return value;
+  };
   return fields.objects(name, (entry) => ({
-    containerId: entry.text('containerID') ?? '',
-    ifname: entry.text('ifname') ?? '',
+    containerId: named(entry, 'containerID'),
+    ifname: named(entry, 'ifname'),
   }));
 }

@@ -71,6 +71,7 @@ function checkIfname(ifname: string): void {
   const size = Buffer.byteLength(ifname);
   if (size > 15) refuse(`is ${size} bytes; the kernel allows 15 (IFNAMSIZ)`);
   if (ifname === '.' || ifname === '..') refuse('is no name of a link');
-  const bad = /[/:\s\0]/.exec(ifname);
+  // The kernel would make another name of `eth%d` (dev_alloc_name).
+  const bad = /[/:%\s\0]/.exec(ifname);
   if (bad) refuse(`must not contain ${JSON.stringify(bad[0])}`);
 }
