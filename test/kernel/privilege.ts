@@ -73,6 +73,11 @@ const NEEDS = {
     lack: '/bin/busybox is not installed, or not linked statically',
     met: () => succeeds('sh', '-c', 'test -x /bin/busybox && ! ldd /bin/busybox'),
   },
+  strace: {
+    who: 'plugins that are killed',
+    lack: 'strace is not installed, or may trace nothing',
+    met: () => succeeds('strace', '-o', '/dev/null', 'true'),
+  },
   rootless: {
     who: 'user namespaces',
     lack: 'nobody cannot make one',
