@@ -184,6 +184,20 @@ describeKernel('cni bridge', () => {
     expect(host.call('CHECK', { ...config, prevResult }, { netns: container }).status).toBe(1);
   });
 
+  test('GC takes the links of attachments that are no more, though their namespaces live on', async () => {
+    const config = { ...CONFIG, cniVersion: '1.1.0' };
+    const names = ['cni-c2', 'cni-c3'] as const;
+    const [gone, elsewhere] = (await Promise.all(names.map((name) => host.container(name)))) as [Netns, Netns];
+    host.add(config, { netns: container });
+    host.add(config, { netns: gone, id: 'c2' });
+    host.add({ ...config, name: 'other', ipam: undefined, isDefaultGateway: false }, { netns: elsewhere, id: 'c2' });
+    iproute(host.netns, 'ip link add v0 type veth peer name v1');
+    const valid = [{ containerID: 'c1', ifname: 'eth0' }];
+    expect(host.call('GC', { ...config, 'cni.dev/valid-attachments': valid }).status).toBe(0);
+    expect([container, gone, elsewhere].map(seenNames)).toEqual([['eth0'], [], ['eth0']]);
+    expect(seenNames(host.netns)).toHaveLength(5);
+  });
+
   test('without IPAM the link is up and has no address', async () => {
     const { ips } = host.add({ type: 'bridge', bridge: 'br0' }, { netns: container });
     expect(ips).toBeUndefined();

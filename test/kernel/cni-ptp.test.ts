@@ -80,6 +80,17 @@ describeKernel('cni ptp', () => {
     expect((await ping('10.1.2.3', { netns: container, count: 1 })).received).toBe(1);
   });
 
+  test('GC takes the links of attachments that are no more, though their namespaces live on', async () => {
+    const other = await host.container('cni-c2');
+    const config = { ...CONFIG, cniVersion: '1.1.0' };
+    host.add(config, { netns: container });
+    host.add(config, { netns: other, id: 'c2' });
+    const valid = [{ containerID: 'c2', ifname: 'eth0' }];
+    expect(host.call('GC', { ...config, 'cni.dev/valid-attachments': valid }).status).toBe(0);
+    expect([container, other].map(seenNames)).toEqual([[], ['eth0']]);
+    expect(seenNames(host.netns)).toHaveLength(1);
+  });
+
   const routes = (netns: Netns, words: string) =>
     witness(netns, words).map(({ dst, gateway, dev, prefsrc }) => [dst, gateway, dev, prefsrc]);
 

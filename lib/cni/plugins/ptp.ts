@@ -7,7 +7,6 @@ import {
   addAddress,
   addRoute,
   createVeth,
-  currentNetns,
   deleteRoute,
   getLink,
   type Link,
@@ -20,7 +19,7 @@ import { enableForwarding } from '../container/forwarding.js';
 import { collectMasquerades, expectMasquerade, masquerade, removeMasquerade } from '../container/masquerade.js';
 import { findContainer, openContainer } from '../container/netns.js';
 import { told } from '../container/told.js';
-import { hostVethName, removeVeth } from '../container/veth.js';
+import { collectVeths, hostEnd, removeVeth } from '../container/veth.js';
 import { allocateAddresses, ipamOf, requireIpam } from '../ipam/ipam.js';
 import { CniError } from '../protocol/error.js';
 import type { Invocation, Plugin } from '../protocol/plugin.js';
@@ -78,6 +77,7 @@ export const ptp: Plugin = {
   },
 
   gc(call) {
+    collectVeths(call);
     ipamOf(call)?.gc?.(call);
     collectMasquerades(call);
   },
@@ -104,15 +104,14 @@ function withGateway({ address, gateway }: IpConfig): Pair {
 }
 
 function makeVeth(call: Invocation, { mtu }: PtpConfig, netns: Netns): [Link, Link] {
-  const name = hostVethName(call);
   const [container, host] = createVeth({
     name: call.ifname,
     netns,
     mtu,
-    peer: { name, netns: currentNetns(), mtu, up: true },
+    peer: { ...hostEnd(call), mtu, up: true },
   });
   // Routes of this link are the plugin's.
-  setSysctlIfThere(`net/ipv6/conf/${name}/accept_ra`, 0);
+  setSysctlIfThere(`net/ipv6/conf/${host.name}/accept_ra`, 0);
   return [container, host];
 }
 

@@ -1,7 +1,7 @@
 /** bridge: a container's link is the one end of a pair, whose other end is a port of a bridge of the host. */
 
 import { pause } from '../../../pause.js';
-import { createVeth, currentNetns, getLink, type Link, type Netns, setLink } from '../../../sync.js';
+import { createVeth, getLink, type Link, type Netns, setLink } from '../../../sync.js';
 import { announce, enableAnnouncements } from '../../container/announce.js';
 import { addAddresses, addRoutes, setSysctlIfThere } from '../../container/configure.js';
 import {
@@ -15,7 +15,7 @@ import { enableForwarding } from '../../container/forwarding.js';
 import { collectMasquerades, expectMasquerade, masquerade, removeMasquerade } from '../../container/masquerade.js';
 import { findContainer, openContainer } from '../../container/netns.js';
 import { told } from '../../container/told.js';
-import { hostVethName, removeVeth } from '../../container/veth.js';
+import { collectVeths, hostEnd, removeVeth } from '../../container/veth.js';
 import { allocateAddresses, ipamOf } from '../../ipam/ipam.js';
 import { CniError } from '../../protocol/error.js';
 import type { Invocation, Plugin } from '../../protocol/plugin.js';
@@ -93,6 +93,7 @@ export const bridge: Plugin = {
   },
 
   gc(call) {
+    collectVeths(call);
     ipamOf(call)?.gc?.(call);
     collectMasquerades(call);
   },
@@ -106,15 +107,13 @@ export const bridge: Plugin = {
 /** The pair, each end straight in its place. The port is up, the container's end not yet. */
 function makeVeth(call: Invocation, options: BridgeConfig, bridge: Link, netns: Netns): [Link, Link] {
   const { mtu, mac, hairpin, portIsolation } = options;
-  const name = hostVethName(call);
   return createVeth({
     name: call.ifname,
     netns,
     mtu,
     mac,
     peer: {
-      name,
-      netns: currentNetns(),
+      ...hostEnd(call),
       mtu,
       master: bridge,
       up: true,
