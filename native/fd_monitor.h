@@ -13,6 +13,7 @@
 #include "environment.h"
 #include "fd_poll.h"
 #include "loop_callback.h"
+#include "system_error.h"
 #include "unique_fd.h"
 
 namespace netloom {
@@ -42,10 +43,14 @@ class FdMonitor : public Napi::ObjectWrap<Self>, private FdObserver {
       return;
     }
     poll_ = *poll;
+    if (const int error = poll_->Ask(kEvents, keep_alive_); error != 0) {
+      std::exchange(poll_, nullptr)->Close();
+      Refused(error).Throw(info.Env());
+      return;
+    }
     fd_ = std::move(fd);
     callback_ = std::move(callback);
     this->Ref();
-    poll_->Ask(kEvents, keep_alive_);
   }
 
   // The class, with what it has besides.
@@ -58,7 +63,8 @@ class FdMonitor : public Napi::ObjectWrap<Self>, private FdObserver {
 
   void KeepAlive(const Napi::CallbackInfo& info) {
     keep_alive_ = info[0].ToBoolean();
-    if (poll_ != nullptr) poll_->Ask(kEvents, keep_alive_);
+    if (poll_ == nullptr) return;
+    if (const int error = poll_->Ask(kEvents, keep_alive_); error != 0) Refused(error).Throw(info.Env());
   }
 
   void Close(const Napi::CallbackInfo&) {
@@ -76,8 +82,16 @@ class FdMonitor : public Napi::ObjectWrap<Self>, private FdObserver {
     const Napi::Env env = this->Env();
     const Napi::HandleScope scope(env);
     if (!CallFromLoop(env, this->Value(), callback_.Value())) return;
-    if (poll_ != nullptr) poll_->Ask(kEvents, keep_alive_);
+    if (poll_ == nullptr) return;
+    // Nobody called, and a monitor that hears no more must not look like one for which nothing happens.
+    if (const int error = poll_->Ask(kEvents, keep_alive_); error != 0) {
+      const napi_value exception = Refused(error).ToJs(env);
+      if (exception != nullptr) napi_fatal_exception(env, exception);
+    }
   }
+
+  // By libuv, which has the descriptor's number for another one's.
+  static SystemError Refused(int error) { return {"uv_poll_start", -error, {}}; }
 
   void OnPollGone() override {
     poll_ = nullptr;
