@@ -117,14 +117,13 @@ export const listQdiscs = call(
   function* (options: ListQdiscsOptions = {}): Operation<Qdisc[]> {
     const { link, kind } = options;
     const netns = link === undefined ? netnsOf(options.netns) : netnsOfLink(link, options.netns);
-    const index = link === undefined ? undefined : yield* indexOf(netns, link);
+    const links = link === undefined ? undefined : new Set([yield* indexOf(netns, link)]);
     return yield* dump(
       netns,
       listQdiscsRequest((input, start, end) => {
         const qdisc = decodeQdisc(netns, input, start, end);
-        if (index !== undefined && qdisc.link !== index) return undefined;
         return kind === undefined || qdisc.kind === kind ? qdisc : undefined;
-      }),
+      }, links),
     );
   },
 ) as ListQdiscs;

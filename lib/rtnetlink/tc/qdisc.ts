@@ -164,13 +164,21 @@ export function deleteQdiscRequest(which: QdiscKey, index: number, link: string 
   });
 }
 
-/** The dump of all qdiscs of a namespace, as far as `decode` wants them: the kernel does not filter. */
+/**
+ * The dump of the qdiscs of a namespace, those of `links` if told. The kernel gives all of them in any case (it reads no
+ * tcm_ifindex in tc_dump_qdisc() of net/sched/sch_api.c); of other links they are not decoded.
+ */
 export const listQdiscsRequest = <T>(
   decode: (input: ByteReader, start: number, end: number) => T | undefined,
+  links?: ReadonlySet<number>,
 ): Request<T> =>
   makeRequest(tcFamily, {
     type: RTM.GETQDISC,
     name: 'RTM_GETQDISC',
     flags: NLM_F_DUMP,
-    decode: (input, start, end, type) => (type === RTM.NEWQDISC ? decode(input, start, end) : undefined),
+    decode: (input, start, end, type) => {
+      if (type !== RTM.NEWQDISC) return undefined;
+      if (links && !links.has(tcmsg.decode(input, start, Math.min(end, start + tcmsg.size)).ifindex)) return undefined;
+      return decode(input, start, end);
+    },
   });

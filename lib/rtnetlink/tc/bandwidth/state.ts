@@ -38,7 +38,9 @@ export interface State {
 /** Reads all of it. */
 export function* readState(netns: Netns, ref: LinkRef, ifbTold: string | undefined): Operation<State> {
   const [link] = (yield* request(netns, getLinkRequest(netns, ref))) as [Link];
-  const qdiscs = yield* dump(netns, listQdiscsRequest(readQdisc));
+  const ifbs = yield* listIfbs(netns);
+  const links = new Set([link, ...ifbs].map(({ index }) => index));
+  const qdiscs = yield* dump(netns, listQdiscsRequest(readQdisc, links));
   const rootOf = (index: number): RawQdisc | undefined =>
     qdiscs.find(({ link, parent, handle }) => link === index && parent === TC_H_ROOT && handle !== 0);
   const ingress = qdiscs.find((qdisc) => qdisc.link === link.index && qdisc.parent === TC_H_INGRESS);
@@ -49,7 +51,6 @@ export function* readState(netns: Netns, ref: LinkRef, ifbTold: string | undefin
           netns,
           listFiltersRequest(netns, link.index, link.name, 'ingress', () => true),
         );
-  const ifbs = yield* listIfbs(netns);
   const targetOf = (filter: Filter): Link | undefined => {
     const to = redirectOf(filter);
     return ifbs.find((ifb) => ifb.index === to && isIfbOf(ifb, link, ifbTold));
