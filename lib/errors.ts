@@ -29,7 +29,7 @@ export interface ErrorContext {
   /**
    * Which entry of a list the request was about, `syscall` says of which: an address (`10.0.0.1/24`), the destination
    * of a route (`10.1.0.0/16`, `default`), the IP address of a neighbour, the MAC of a forwarding entry, a qdisc, class or
-   * filter (`tbf root`).
+   * filter (`tbf root`), what nftables has (`inet netloom publish`).
    */
   entry?: string | undefined;
   /** The namespace that the request went to, by name, or by id where it has none. */

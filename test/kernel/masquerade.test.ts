@@ -14,7 +14,7 @@ import { abortAt } from './abort-at.ts';
 import { type HostNetwork, makeHostNetwork, ruleset, rulesetSorted } from './host-network.ts';
 import { expectNoLeaks } from './leaks.ts';
 import { describeKernel } from './privilege.ts';
-import { failure, runProgram } from './witness.ts';
+import { failure, pathOf, run, runProgram } from './witness.ts';
 
 describeKernel.needs('nftables')('masquerade', () => {
   expectNoLeaks(() => listLinks());
@@ -192,6 +192,18 @@ describeKernel.needs('nftables')('masquerade', () => {
     // The transaction that finds the address taken, the reading, the transaction that takes it over.
     expect(nth).toBe(3);
     expect((await listMasquerades({ netns })).filter(({ owner }) => owner === 'two')).toHaveLength(2);
+  });
+
+  test('in a table of that name with another map is refused, with the name of the map', async () => {
+    const nft = (...words: string[]) => run('nsenter', `--net=${pathOf(netns)}`, 'nft', ...words);
+    nft('add', 'table', 'inet', 'netloom');
+    nft('add', 'map', 'inet', 'netloom', 'masquerade4', '{ type inet_service : verdict ; }');
+    const before = rulesetSorted(netns);
+    const error = await failure(masquerade());
+    expect(error).toMatchObject({ name: 'NetlinkError', entry: 'inet netloom masquerade4' });
+    expect(error.message).toMatch(/^addMasquerade: .*, NFT_MSG_NEWSET\S* 'inet netloom masquerade4' in namespace /);
+    expect(rulesetSorted(netns)).toEqual(before);
+    nft('delete', 'table', 'inet', 'netloom');
   });
 
   test('says what it takes, without privilege', () => {

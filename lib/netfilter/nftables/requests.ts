@@ -2,6 +2,7 @@
  * Requests about one table of family inet and what is in it. What is made may be there already; what is removed must
  * be there. Pure.
  */
+import type { ErrorContext } from '../../errors.js';
 import type { AttributeValues } from '../../netlink/attributes.js';
 import {
   makeRequest,
@@ -29,6 +30,9 @@ import {
 
 const header = { family: NFPROTO_INET };
 
+/** What errors say that a request is about, as `nft` calls it: `inet netloom publish`. */
+const within = (table: string, name: string): ErrorContext => ({ entry: `inet ${table} ${name}` });
+
 export interface ChainSpec {
   readonly name: string;
   /** Where packets enter it; a chain without is entered from rules. */
@@ -54,11 +58,18 @@ export const newTable = (table: string): Request =>
     flags: NLM_F_CREATE,
     header,
     attributes: { name: table },
+    context: { entry: `inet ${table}` },
   });
 
 /** With everything in it. */
 export const deleteTable = (table: string): Request =>
-  makeRequest(tableFamily, { type: NFT.DELTABLE, name: 'NFT_MSG_DELTABLE', header, attributes: { name: table } });
+  makeRequest(tableFamily, {
+    type: NFT.DELTABLE,
+    name: 'NFT_MSG_DELTABLE',
+    header,
+    attributes: { name: table },
+    context: { entry: `inet ${table}` },
+  });
 
 export const newMap = (table: string, { dataType, dataLength, ...rest }: MapSpec, id: number): Request =>
   makeRequest(setFamily, {
@@ -67,10 +78,17 @@ export const newMap = (table: string, { dataType, dataLength, ...rest }: MapSpec
     flags: NLM_F_CREATE,
     header,
     attributes: { table, ...rest, flags: SET_IS_MAP, dataType, dataLength, id },
+    context: within(table, rest.name),
   });
 
 export const deleteMap = (table: string, name: string): Request =>
-  makeRequest(setFamily, { type: NFT.DELSET, name: 'NFT_MSG_DELSET', header, attributes: { table, name } });
+  makeRequest(setFamily, {
+    type: NFT.DELSET,
+    name: 'NFT_MSG_DELSET',
+    header,
+    attributes: { table, name },
+    context: within(table, name),
+  });
 
 export const newChain = (table: string, { name, hook }: ChainSpec): Request =>
   makeRequest(chainFamily, {
@@ -83,6 +101,7 @@ export const newChain = (table: string, { name, hook }: ChainSpec): Request =>
       name,
       ...(hook && { hook: { hook: hook.hook, priority: hook.priority }, policy: ACCEPT, type: hook.type }),
     },
+    context: within(table, name),
   });
 const ACCEPT = 1;
 
@@ -93,6 +112,7 @@ export const setRules = (table: string, { name, rules }: ChainSpec): Request[] =
     name: 'NFT_MSG_DELRULE',
     header,
     attributes: { table, chain: name },
+    context: within(table, name),
   }),
   ...rules.map((expressions) =>
     makeRequest(ruleFamily, {
@@ -101,13 +121,20 @@ export const setRules = (table: string, { name, rules }: ChainSpec): Request[] =
       flags: NLM_F_CREATE | NLM_F_APPEND,
       header,
       attributes: { table, chain: name, expressions: { list: [...expressions] } },
+      context: within(table, name),
     }),
   ),
 ];
 
 /** With its rules. */
 export const deleteChain = (table: string, name: string): Request =>
-  makeRequest(chainFamily, { type: NFT.DELCHAIN, name: 'NFT_MSG_DELCHAIN', header, attributes: { table, name } });
+  makeRequest(chainFamily, {
+    type: NFT.DELCHAIN,
+    name: 'NFT_MSG_DELCHAIN',
+    header,
+    attributes: { table, name },
+    context: within(table, name),
+  });
 
 // All of them are in one attribute, which holds 64 KiB.
 const MOST_ELEMENTS = 128;
@@ -121,6 +148,7 @@ export const addElements = (table: string, set: string, elements: readonly Eleme
       flags: NLM_F_CREATE | NLM_F_EXCL,
       header,
       attributes: { table, set, elements: { list } },
+      context: within(table, set),
     }),
   );
 
@@ -131,6 +159,7 @@ export const deleteElements = (table: string, set: string, elements: readonly El
       name: 'NFT_MSG_DELSETELEM',
       header,
       attributes: { table, set, elements: { list: list.map(({ key }) => ({ key })) } },
+      context: within(table, set),
     }),
   );
 
@@ -148,6 +177,7 @@ export const listElements = (table: string, set: string): Request<Element[]> =>
     flags: NLM_F_DUMP,
     header,
     attributes: { table, set },
+    context: within(table, set),
     decode: (input, start, end, type) =>
       type === NFT.NEWSETELEM
         ? (elementFamily.attributes.decode(input, start + elementFamily.header.size, end).elements?.list ?? [])
