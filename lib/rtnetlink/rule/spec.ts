@@ -152,11 +152,11 @@ export function ruleRequest(type: Change, flags: number, spec: RuleSpec): Reques
   const of: Fields = spec;
   checkOutcome(of);
   const adding = type === RTM.NEWRULE;
-  if (!adding && !tellsApart(of))
-    throw invalidValue('rule', spec, 'says nothing that tells a rule from others: the kernel would delete the first');
   const from = of.from === undefined ? undefined : parsePrefix(of.from, 'from');
   const to = of.to === undefined ? undefined : parsePrefix(of.to, 'to');
   const table = tableOf(of, adding);
+  if (!adding && !tellsApart(of, from, to, table))
+    throw invalidValue('rule', spec, 'says nothing that tells a rule from others: the kernel would delete the first');
   if (of.tos !== undefined) checkInteger(of.tos, 0, 255, 'tos');
   if (of.invert !== undefined && typeof of.invert !== 'boolean') throw wrongType('invert', 'true or false', of.invert);
   const values: Record<string, unknown> = {};
@@ -208,8 +208,22 @@ function checkOutcome({ action, table, goto, l3mdev, priority, suppressPrefixLen
     throw invalidValue('goto', goto, `is not behind the rule's own priority, ${priority}`);
 }
 
-const tellsApart = (of: Fields): boolean =>
-  Object.entries(of).some(([name, value]) => value !== undefined && !Object.hasOwn(ABOUT, name));
+// What is nothing to rule_find() in net/core/fib_rules.c where it is 0, and matches any rule then.
+const NOTHING_AS_ZERO: ReadonlySet<string> = new Set<keyof Fields>(['fwmark', 'fwmask', 'tos', 'tunId', 'ipProtocol']);
+
+function tellsApart(of: Fields, from: Prefix | undefined, to: Prefix | undefined, table: number): boolean {
+  const protocol = of.protocol === undefined ? 0 : routeProtocols.number(of.protocol, 'protocol');
+  const numbers: Readonly<Record<string, number>> = {
+    from: from?.length ?? 0,
+    to: to?.length ?? 0,
+    table,
+    protocol,
+  };
+  return Object.entries(of).some(([name, value]) => {
+    if (value === undefined || Object.hasOwn(ABOUT, name)) return false;
+    return Object.hasOwn(numbers, name) ? numbers[name] !== 0 : !(NOTHING_AS_ZERO.has(name) && Number(value) === 0);
+  });
+}
 
 const MAIN = routeTables.number('main', '');
 
