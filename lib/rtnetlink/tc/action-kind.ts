@@ -3,21 +3,19 @@
  */
 import { invalidValue, wrongType } from '../../errors.js';
 import type { Codec } from '../../netlink/codec.js';
-import { s32 } from '../../netlink/codec.js';
+import { s32, u32 } from '../../netlink/codec.js';
 import type { LinkRef } from '../link/find.js';
+import type { TcOptions } from './qdisc-kind.js';
 
 /** What each action takes, by its name in the kernel. Each file in `actions/` adds its own line. */
 // biome-ignore lint/suspicious/noEmptyInterface: filled by declaration merging, one action a file
 export interface ActionKinds {}
 
-export interface ActionDefinition {
+/** The same table as those of qdiscs and filters; `options` is the payload of TCA_ACT_OPTIONS here. */
+export interface ActionDefinition extends TcOptions {
   /** TCA_ACT_KIND. */
   readonly kind: string;
-  readonly fields: ReadonlySet<string>;
-  /** The payload of TCA_ACT_OPTIONS. */
   readonly options: Codec<unknown>;
-  readonly toData: (options: Readonly<Record<string, unknown>>) => unknown;
-  readonly fromData: (data: never) => Record<string, unknown>;
   /** The option that names a link, of which the kernel wants the index. */
   readonly link?: string;
 }
@@ -63,8 +61,17 @@ export const CONTROLS = {
  */
 export type Control = keyof typeof CONTROLS;
 
-/** A control in a struct of an action. */
-export const control = s32;
+/** tc_gen (linux/pkt_cls.h): what the struct of every action begins with, but that of police. */
+export const generic = {
+  index: [0, u32],
+  capab: [4, u32],
+  action: [8, s32],
+  refcnt: [12, s32],
+  bindcnt: [16, s32],
+} as const;
+
+/** Of an action that is made. */
+export const genericOf = (action: number) => ({ index: 0, capab: 0, action, refcnt: 0, bindcnt: 0 });
 
 export function controlNumber(value: unknown, field: string): number {
   const number = typeof value === 'string' && Object.hasOwn(CONTROLS, value) ? CONTROLS[value as Control] : undefined;

@@ -13,10 +13,10 @@ import {
 } from '../../netlink/attributes.js';
 import type { ByteReader, ByteWriter } from '../../netlink/bytes.js';
 import { bytes, type Codec, u32 } from '../../netlink/codec.js';
-import { checkFields } from '../fields.js';
 import { type ActionDefinition, type ActionTold, actionNamed, requireAction } from './action-kind.js';
 import './actions/index.js';
 import { flat, kindText } from './attributes.js';
+import { optionsOf, payloadOf } from './qdisc-kind.js';
 import { tcStatsAttributes } from './stats.js';
 
 /** TCA_ACT_MAX_PRIO (linux/pkt_cls.h). */
@@ -62,8 +62,7 @@ const tableAt = (input: ByteReader, start: number, end: number): ActionTable => 
 function encodeAction(out: ByteWriter, type: number, action: Readonly<Record<string, unknown>>): void {
   const { kind, ...options } = action;
   const definition = requireAction(kind, 'kind');
-  checkFields(options, definition.fields, `a ${definition.kind} action`);
-  const data = definition.toData(options);
+  const data = payloadOf(definition, options, `a ${definition.kind} action`);
   writeAttribute(out, type, actionTable(definition.kind), { kind, options: data } as Decoded<Entries>, '');
 }
 
@@ -86,8 +85,7 @@ export const actionList: Codec<readonly ActionTold[]> = {
     for (const { at, to } of attributesIn(input, start, end)) {
       const kind = kindAt(input, at + HEADER, to) ?? '';
       const { options } = actionTable(kind).decode(input, at + HEADER, to) as { options?: unknown };
-      const told = options === undefined ? undefined : actionNamed(kind)?.fromData(options as never);
-      actions.push(Object.freeze({ kind, ...told }));
+      actions.push(Object.freeze({ kind, ...optionsOf(actionNamed(kind), options) }));
     }
     return Object.freeze(actions);
   },

@@ -1,19 +1,13 @@
 /** gact: decides what becomes of a packet (TCA_GACT_*, linux/tc_act/tc_gact.h). */
 import { attributes } from '../../../netlink/attributes.js';
-import { bytes, s32, u32 } from '../../../netlink/codec.js';
+import { bytes } from '../../../netlink/codec.js';
 import { struct } from '../../../netlink/struct.js';
 import { fieldsOf } from '../../fields.js';
-import { type Control, controlNumber, controlText, defineAction } from '../action-kind.js';
+import { type Control, controlNumber, controlText, defineAction, generic, genericOf } from '../action-kind.js';
 import { flat } from '../attributes.js';
 
 /** struct tc_gact. */
-export const gactParameters = struct(20, {
-  index: [0, u32],
-  capab: [4, u32],
-  action: [8, s32],
-  refcnt: [12, s32],
-  bindcnt: [16, s32],
-});
+export const gactParameters = struct(20, generic);
 
 export const gactAttributes = attributes({
   times: [1, 'TCA_GACT_TM', bytes],
@@ -37,9 +31,7 @@ export const gact = defineAction({
   kind: 'gact',
   fields: fieldsOf<keyof GactOptions>({ control: true }),
   options: flat(gactAttributes),
-  toData: ({ control }): Data => ({
-    parameters: { index: 0, capab: 0, action: controlNumber(control, 'control'), refcnt: 0, bindcnt: 0 },
-  }),
+  toData: ({ control }): Data => ({ parameters: genericOf(controlNumber(control, 'control')) }),
   fromData({ parameters }: Data) {
     const then = controlText(parameters?.action ?? 0);
     return then === undefined ? {} : { control: then };

@@ -5,16 +5,20 @@ import { bytes, s32, u32 } from '../../../netlink/codec.js';
 import { struct } from '../../../netlink/struct.js';
 import { fieldsOf } from '../../fields.js';
 import type { LinkRef } from '../../link/find.js';
-import { CONTROLS, type Control, controlNumber, controlText, defineAction } from '../action-kind.js';
+import {
+  CONTROLS,
+  type Control,
+  controlNumber,
+  controlText,
+  defineAction,
+  generic,
+  genericOf,
+} from '../action-kind.js';
 import { flat } from '../attributes.js';
 
 /** struct tc_mirred. */
 export const mirredParameters = struct(28, {
-  index: [0, u32],
-  capab: [4, u32],
-  action: [8, s32],
-  refcnt: [12, s32],
-  bindcnt: [16, s32],
+  ...generic,
   eaction: [20, s32],
   ifindex: [24, u32],
 });
@@ -61,8 +65,7 @@ export const mirred = defineAction({
     const then = action === 'redirect' ? CONTROLS.stolen : CONTROLS.pipe;
     return {
       parameters: {
-        ...NEW,
-        action: control === undefined ? then : controlNumber(control, 'control'),
+        ...genericOf(control === undefined ? then : controlNumber(control, 'control')),
         eaction: MIRRED_ACTIONS[direction][action],
         ifindex: to as number,
       },
@@ -76,5 +79,3 @@ export const mirred = defineAction({
     return then === undefined ? told : { ...told, control: then };
   },
 });
-
-const NEW = { index: 0, capab: 0, refcnt: 0, bindcnt: 0 } as const;
