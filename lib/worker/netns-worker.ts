@@ -46,8 +46,8 @@ const BOOT = new URL('../../dist/worker/boot.js', import.meta.url);
  *
  * `netns` may be closed at once: the Worker holds the namespace until it ends. Where the namespace cannot be entered the
  * Worker emits 'error', with `code`, `errno` and `syscall`, and the file is not run. Whatever the Worker starts is inside:
- * `currentNetns()` there is the namespace, child processes are in it, and Workers too, but for the names that they look
- * up (`netnsWorker(currentNetns(), ...)` does that for them as well).
+ * `currentNetns()` there is the namespace, child processes are in it (those of node:cluster as well), and Workers too, but
+ * for the names that they look up (`netnsWorker(currentNetns(), ...)` does that for them as well).
  *
  * Modules that `--require` and `--import` load run before it has entered. In the namespace of the process, by whichever
  * handle, it is `new Worker` and no more, and needs no privilege.

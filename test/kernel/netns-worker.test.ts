@@ -1,16 +1,6 @@
-import dgram from 'node:dgram';
 import dns from 'node:dns';
 import { once } from 'node:events';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import http from 'node:http';
 import net, { type AddressInfo } from 'node:net';
@@ -20,21 +10,19 @@ import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
 import { MessageChannel, Worker, type WorkerOptions } from 'node:worker_threads';
 import {
-  bindDgram,
   createNetns,
   createVeth,
   currentNetns,
   deleteNetns,
-  listen,
   listLinks,
   type Netns,
   netnsWorker,
   setLink,
 } from 'netloom';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { answerNames } from './dns-server.ts';
+import { inside, SAY, told } from './in-worker.ts';
 import { expectNoLeaks } from './leaks.ts';
-import { describeKernel, testNeeds } from './privilege.ts';
+import { describeKernel } from './privilege.ts';
 import { runProgram } from './witness.ts';
 
 const PROGRAM = new URL('./netns-worker-program.mjs', import.meta.url);
@@ -63,25 +51,6 @@ const descriptors = (): string[] =>
       return []; // the descriptor that readdir itself used
     }
   });
-
-/** The first message of a Worker; what it failed with otherwise. */
-async function told<T>(worker: Worker): Promise<T> {
-  const [message] = (await once(worker, 'message')) as [T];
-  return message;
-}
-
-/** Runs code inside until it has sent its first message. */
-async function inside<T>(netns: Netns, code: string, options: WorkerOptions = {}): Promise<T> {
-  const worker = netnsWorker(netns, code, { ...options, eval: true });
-  try {
-    return await told<T>(worker);
-  } finally {
-    await worker.terminate();
-  }
-}
-
-const SAY = "const say = (what) => require('node:worker_threads').parentPort.postMessage(what);";
-const ERROR_OF = 'const errorOf = ({ code, errno, syscall, message }) => ({ code, errno, syscall, message });';
 
 describeKernel('a Worker in a namespace', () => {
   expectNoLeaks(async () => {
@@ -205,6 +174,23 @@ describeKernel('a Worker in a namespace', () => {
     expect(await inside(netns, code)).toEqual({ current: netns.id, links: ['a', 'b', 'lo'], child: own, nested: own });
   });
 
+  test('it may be the primary of a node:cluster, whose workers are inside', async () => {
+    const child = `
+      const { readlinkSync } = require('node:fs');
+      const http = require('node:http');
+      http.createServer((_, response) => response.end(readlinkSync('/proc/self/ns/net'))).listen(80);`;
+    const code = `${SAY}
+      const cluster = require('node:cluster');
+      cluster.setupPrimary({ exec: '-', execArgv: ['--eval', ${JSON.stringify(child)}] });
+      const process = cluster.fork();
+      process.once('listening', () => fetch('http://127.0.0.1/').then((answer) => answer.text()).then((where) => {
+        process.once('exit', () => say(where)).kill();
+      }));`;
+    expect(await inside(netns, code)).toBe(`net:[${netns.id}]`);
+    const here = net.connect(80, '127.0.0.1');
+    expect((await once(here, 'error'))[0]).toMatchObject({ code: 'ECONNREFUSED' });
+  });
+
   test('the namespace may be closed at once: the Worker holds it', async () => {
     const worker = netnsWorker(netns, PROGRAM);
     netns.close();
@@ -295,112 +281,20 @@ describeKernel('a Worker in a namespace', () => {
     });
   });
 
-  describe('with a name', () => {
-    const NAME = 'netloom-worker-test';
-    const ETC = `/etc/netns/${NAME}`;
-    let named: Netns;
-    let server: dgram.Socket;
-    let asked: string[];
-    beforeEach(async () => {
-      named = await createNetns(NAME);
-      await setLink('lo', { up: true }, { netns: named });
-      server = dgram.createSocket('udp4');
-      await bindDgram(named, server, { address: '127.0.0.1', port: 53 });
-      asked = answerNames(server, { 'web.test': '127.0.0.7', 'xn--bcher-kva.test': '127.0.0.8' });
-      mkdirSync(ETC, { recursive: true });
-      writeFileSync(`${ETC}/resolv.conf`, 'nameserver 127.0.0.1\noptions timeout:1 attempts:1\n');
-      writeFileSync(`${ETC}/hosts`, '127.0.0.1 localhost\n127.0.0.9 only.inside\n::9 only.inside\n');
+  test('one that cannot be entered says so, and runs nothing', async () => {
+    const named = await createNetns('netloom-worker-test');
+    const program = `
+      import { netnsWorker, openNetns } from 'netloom';
+      const worker = netnsWorker(await openNetns('${named.name}'), "console.log('it ran')", { eval: true, execArgv: [] });
+      worker.on('error', ({ code, errno, syscall, message }) => console.log(JSON.stringify({ code, errno, syscall, message })));`;
+    const wrap = ['setpriv', '--bounding-set=-sys_admin', '--inh-caps=-sys_admin'];
+    expect(runProgram(program, { wrap })).toEqual({
+      code: 'EPERM',
+      errno: -1,
+      syscall: 'setns',
+      message: expect.stringMatching(/^netnsWorker: EPERM: .*, setns; entering the namespace needs CAP_SYS_ADMIN/),
     });
-    afterEach(async () => {
-      server.close();
-      await deleteNetns(named);
-      rmSync(ETC, { recursive: true, force: true });
-      // Only if it was this that made it.
-      if (existsSync('/etc/netns') && readdirSync('/etc/netns').length === 0) rmSync('/etc/netns', { recursive: true });
-    });
-
-    testNeeds('etc')('a request by name asks the name server of the namespace', async () => {
-      const web = http.createServer((_, response) => response.end('found by its name'));
-      const { port } = await listen(named, web, { host: '127.0.0.7' });
-      const code = `${SAY}
-        require('node:http').get('http://web.test:${port}/', async (response) => say(Buffer.concat(await response.toArray()).toString()));`;
-      expect(await inside(named, code)).toBe('found by its name');
-      expect(asked).toContain('A web.test');
-      const byFetch = `${SAY} fetch('http://web.test:${port}/').then((response) => response.text()).then(say);`;
-      expect(await inside(named, byFetch)).toBe('found by its name');
-      web.closeAllConnections();
-      web.close();
-    });
-
-    testNeeds('etc')('every way of node:dns does, and this thread none', async () => {
-      const before = dns.getServers();
-      const code = `${SAY} ${ERROR_OF}
-        const dns = require('node:dns');
-        const { promisify } = require('node:util');
-        const called = (run) => new Promise((done) => run((error, ...results) => done(error ? errorOf(error) : results)));
-        (async () => say({
-          servers: dns.getServers(),
-          lookup: await called((done) => dns.lookup('web.test', 4, done)),
-          all: await called((done) => dns.lookup('only.inside', { all: true, order: 'ipv4first', verbatim: false }, done)),
-          six: await called((done) => dns.lookup('only.inside', { family: 'IPv6' }, done)),
-          promised: await dns.promises.lookup('web.test', { family: 4 }),
-          promisified: await promisify(dns.lookup)('web.test', { family: 4 }),
-          idn: await dns.promises.lookup('b\\u00fccher.test', { family: 4 }),
-          none: await dns.promises.lookup('nothing.test').catch(errorOf),
-          resolved: await dns.promises.resolve4('web.test'),
-          resolver: await new dns.promises.Resolver().resolve4('web.test'),
-          callback: await called((done) => new dns.Resolver().resolve4('web.test', done)),
-          service: await called((done) => dns.lookupService('127.0.0.9', 80, done)),
-          promisedService: await dns.promises.lookupService('127.0.0.9', 443),
-        }))();`;
-      const web = { address: '127.0.0.7', family: 4 };
-      expect(await inside(named, code)).toEqual({
-        servers: ['127.0.0.1'],
-        lookup: ['127.0.0.7', 4],
-        all: [
-          [
-            { address: '127.0.0.9', family: 4 },
-            { address: '::9', family: 6 },
-          ],
-        ],
-        six: ['::9', 6],
-        promised: web,
-        promisified: web,
-        idn: { address: '127.0.0.8', family: 4 },
-        none: {
-          code: 'ENOTFOUND',
-          errno: -3008,
-          syscall: 'getaddrinfo',
-          message: 'getaddrinfo ENOTFOUND nothing.test',
-        },
-        resolved: ['127.0.0.7'],
-        resolver: ['127.0.0.7'],
-        callback: [['127.0.0.7']],
-        service: ['only.inside', 'http'],
-        promisedService: { hostname: 'only.inside', service: 'https' },
-      });
-      expect(dns.getServers()).toEqual(before);
-      await expect(dns.promises.lookup('only.inside')).rejects.toThrow();
-    });
-
-    testNeeds('etc')('a namespace without a name has the files of the machine', async () => {
-      const code = `${SAY} say(require('node:dns').getServers())`;
-      expect(await inside(netns, code)).toEqual(dns.getServers());
-    });
-
-    test('one that cannot be entered says so, and runs nothing', () => {
-      const program = `
-        import { netnsWorker, openNetns } from 'netloom';
-        const worker = netnsWorker(await openNetns('${NAME}'), "console.log('it ran')", { eval: true, execArgv: [] });
-        worker.on('error', ({ code, errno, syscall, message }) => console.log(JSON.stringify({ code, errno, syscall, message })));`;
-      const wrap = ['setpriv', '--bounding-set=-sys_admin', '--inh-caps=-sys_admin'];
-      expect(runProgram(program, { wrap })).toEqual({
-        code: 'EPERM',
-        errno: -1,
-        syscall: 'setns',
-        message: expect.stringMatching(/^netnsWorker: EPERM: .*, setns; entering the namespace needs CAP_SYS_ADMIN/),
-      });
-    });
+    await deleteNetns(named);
   });
 
   test('bad arguments are refused', () => {
