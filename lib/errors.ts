@@ -8,13 +8,11 @@
 import { constants } from 'node:os';
 import { getSystemErrorMap } from 'node:util';
 
-const systemErrors = getSystemErrorMap();
-
 /** `[code, description]` of a negative errno: `-17` gives `['EEXIST', 'file already exists']`. */
 export function describeErrno(errno: number): [code: string, description: string] {
   // Linux has one number for two names; libuv calls it ENOTSUP, everything about networks EOPNOTSUPP.
   if (errno === -constants.errno.EOPNOTSUPP) return ['EOPNOTSUPP', 'operation not supported'];
-  const known = systemErrors.get(errno);
+  const known = getSystemErrorMap().get(errno);
   if (known) return known;
   for (const [code, number] of Object.entries(constants.errno)) {
     if (number === -errno) return [code, code];

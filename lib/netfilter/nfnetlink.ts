@@ -22,7 +22,7 @@ export const messageType = (subsystem: number, message: number): number => (subs
 const NFNL_MSG_BATCH_BEGIN = 0x10;
 const NFNL_MSG_BATCH_END = 0x11;
 
-export const batchAttributes = attributes({ generation: [1, 'NFNL_BATCH_GENID', be32] });
+export const batchAttributes = attributes(() => ({ generation: [1, 'NFNL_BATCH_GENID', be32] }));
 const batchFamily = family(nfgenmsg, batchAttributes, NETLINK_NETFILTER);
 
 /** What a transaction ends with whose ruleset is of another generation by now. libuv has no name for it. */

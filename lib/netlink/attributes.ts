@@ -2,10 +2,10 @@
  * Attribute tables. One table per netlink object gives its TypeScript type, its encoder, its decoder, and the
  * names of the attributes that errors point at. Pure.
  *
- *     const addressAttributes = attributes({
+ *     const addressAttributes = attributes(() => ({
  *       local: [2, 'IFA_LOCAL', ip],
  *       label: [3, 'IFA_LABEL', text(15, 'IFNAMSIZ')],
- *     });
+ *     }));
  *
  * A value is a plain object with the fields present that the message has. `undefined` leaves an attribute
  * out. What a table does not know is kept as raw bytes in `unknown`, and written back from there.
@@ -63,27 +63,50 @@ interface Slot {
   readonly codec: Codec<unknown>;
 }
 
+/** The entries of a table in the two orders in which they are looked for. */
+interface Slots {
+  readonly byField: ReadonlyMap<string, Slot>;
+  readonly byNumber: readonly (Slot | undefined)[];
+}
+
+function slotsOf(entries: Entries): Slots {
+  const byField = new Map<string, Slot>();
+  const byNumber: (Slot | undefined)[] = [];
+  for (const [field, [number, name, codec]] of Object.entries(entries)) {
+    const slot: Slot = { field, number, name, codec };
+    byField.set(field, slot);
+    while (byNumber.length <= number) byNumber.push(undefined);
+    byNumber[number] = slot;
+  }
+  return { byField, byNumber };
+}
+
+/** Made up when it is first used: of all tables, a program that has started for one request uses few. */
 export class AttributeTable<S extends Entries> implements Codec<Decoded<S>> {
   readonly minimum = 0;
   readonly nested = true;
-  readonly entries: S;
+  readonly #make: () => S;
   readonly #label: string | undefined;
-  readonly #byField = new Map<string, Slot>();
-  readonly #byNumber: (Slot | undefined)[] = [];
+  #entries: S | undefined;
+  #slots: Slots | undefined;
 
-  constructor(entries: S, label?: string) {
-    this.entries = entries;
+  constructor(make: () => S, label?: string) {
+    this.#make = make;
     this.#label = label;
-    for (const [field, [number, name, codec]] of Object.entries(entries)) {
-      const slot: Slot = { field, number, name, codec };
-      this.#byField.set(field, slot);
-      while (this.#byNumber.length <= number) this.#byNumber.push(undefined);
-      this.#byNumber[number] = slot;
-    }
+  }
+
+  get entries(): S {
+    this.#entries ??= this.#make();
+    return this.#entries;
+  }
+
+  get #used(): Slots {
+    this.#slots ??= slotsOf(this.entries);
+    return this.#slots;
   }
 
   has(field: string): boolean {
-    return this.#byField.has(field);
+    return this.#used.byField.has(field);
   }
 
   /**
@@ -91,7 +114,7 @@ export class AttributeTable<S extends Entries> implements Codec<Decoded<S>> {
    * its fields are named without it.
    */
   called(label: string): AttributeTable<S> {
-    return new AttributeTable(this.entries, label);
+    return new AttributeTable(() => this.entries, label);
   }
 
   /**
@@ -99,20 +122,23 @@ export class AttributeTable<S extends Entries> implements Codec<Decoded<S>> {
    * is wanted as it is (`true`), or by another codec (a nest of which little is wanted).
    */
   only<W extends { readonly [K in keyof S]?: true | Codec<unknown> }>(wanted: W): AttributeTable<Picked<S, W>> {
-    const entries: Record<string, Entry> = {};
-    for (const [field, [number, name, codec]] of Object.entries(this.entries)) {
-      const want = wanted[field];
-      entries[field] = [number, name, want === true ? codec : (want ?? PASSED_OVER)];
-    }
-    return new AttributeTable(entries as Picked<S, W>);
+    return new AttributeTable(() => {
+      const entries: Record<string, Entry> = {};
+      for (const [field, [number, name, codec]] of Object.entries(this.entries)) {
+        const want = wanted[field];
+        entries[field] = [number, name, want === true ? codec : (want ?? PASSED_OVER)];
+      }
+      return entries as Picked<S, W>;
+    });
   }
 
   encode(out: ByteWriter, value: Decoded<S>, field: string): void {
+    const { byField } = this.#used;
     try {
       for (const name in value) {
         const given: unknown = value[name];
         if (given === undefined) continue;
-        const slot = this.#byField.get(name);
+        const slot = byField.get(name);
         if (slot) encodeSlot(out, slot, given);
         else if (name === 'unknown') encodeUnknown(out, given as UnknownAttribute[]);
         else throw invalidValue(name, given, 'is no option here');
@@ -132,11 +158,12 @@ export class AttributeTable<S extends Entries> implements Codec<Decoded<S>> {
   /** Adds what the bytes hold to `value`. Ends, as the kernel does, at the first length that cannot be. */
   decodeInto(value: Record<string, unknown>, input: ByteReader, start: number, end: number): void {
     const { view } = input;
+    const { byNumber } = this.#used;
     for (let at = start; at + HEADER <= end; ) {
       const length = view.getUint16(at, LITTLE_ENDIAN);
       if (length < HEADER || at + length > end) return;
       const type = view.getUint16(at + 2, LITTLE_ENDIAN) & TYPE_MASK;
-      const slot = this.#byNumber[type];
+      const slot = byNumber[type];
       if (slot?.codec === PASSED_OVER) {
         at += align4(length);
         continue;
@@ -157,7 +184,7 @@ export class AttributeTable<S extends Entries> implements Codec<Decoded<S>> {
   path(input: ByteReader, start: number, end: number, target: number): string | undefined {
     for (const { type, at, to } of attributesIn(input, start, end)) {
       if (target < at || target >= Math.max(to, at + HEADER)) continue;
-      const slot = this.#byNumber[type];
+      const slot = this.#used.byNumber[type];
       if (slot === undefined) return `attribute ${type}`;
       const below = target >= at + HEADER ? slot.codec.path?.(input, at + HEADER, to, target) : undefined;
       return below === undefined ? slot.name : `${slot.name}.${below}`;
@@ -166,10 +193,10 @@ export class AttributeTable<S extends Entries> implements Codec<Decoded<S>> {
   }
 
   missing(input: ByteReader, start: number, end: number, type: number, nest: number | undefined): string | undefined {
-    if (nest === undefined) return this.#byNumber[type & TYPE_MASK]?.name ?? `attribute ${type & TYPE_MASK}`;
+    if (nest === undefined) return this.#used.byNumber[type & TYPE_MASK]?.name ?? `attribute ${type & TYPE_MASK}`;
     for (const { type: outer, at, to } of attributesIn(input, start, end)) {
       if (nest < at || nest >= to) continue;
-      const slot = this.#byNumber[outer];
+      const slot = this.#used.byNumber[outer];
       const below = slot?.codec.missing?.(input, at + HEADER, to, type, nest === at ? undefined : nest);
       return below === undefined ? undefined : `${slot?.name}.${below}`;
     }
@@ -177,7 +204,7 @@ export class AttributeTable<S extends Entries> implements Codec<Decoded<S>> {
   }
 }
 
-export const attributes = <const S extends Entries>(entries: S): AttributeTable<S> => new AttributeTable(entries);
+export const attributes = <const S extends Entries>(make: () => S): AttributeTable<S> => new AttributeTable(make);
 
 /** The attributes at `start`, without knowledge of their meaning. */
 export function* attributesIn(

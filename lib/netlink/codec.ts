@@ -171,8 +171,7 @@ export function named<const N extends Readonly<Record<string, number>>>(
   names: N,
 ): Codec<Extract<keyof N, string>> {
   type Name = Extract<keyof N, string>;
-  const byNumber = new Map<number, Name>();
-  for (const [name, number] of Object.entries(names)) if (!byNumber.has(number)) byNumber.set(number, name as Name);
+  let byNumber: ReadonlyMap<number, Name> | undefined;
   return mapped(
     codec,
     (value: Name, field) => {
@@ -181,8 +180,18 @@ export function named<const N extends Readonly<Record<string, number>>>(
       if (number === undefined) throw invalidValue(field, value, `is none of ${Object.keys(names).join(', ')}`);
       return number;
     },
-    (number) => (byNumber.get(number) ?? number) as Name,
+    (number) => {
+      byNumber ??= namesByNumber<Name>(names);
+      return (byNumber.get(number) ?? number) as Name;
+    },
   );
+}
+
+// The first of several names of a number counts.
+function namesByNumber<Name extends string>(names: Readonly<Record<string, number>>): ReadonlyMap<number, Name> {
+  const byNumber = new Map<number, Name>();
+  for (const [name, number] of Object.entries(names)) if (!byNumber.has(number)) byNumber.set(number, name as Name);
+  return byNumber;
 }
 
 /** Text with a terminating NUL, of at most `limit` bytes (the NUL not counted). */

@@ -8,7 +8,7 @@ import { align4, ByteReader, LITTLE_ENDIAN } from './bytes.js';
 import { bytes as raw, text, u32, u64 } from './codec.js';
 import { attributesStart, NLM_F_ACK_TLVS, NLM_F_CAPPED, NLMSG_ERROR, NLMSG_HEADER, type Request } from './message.js';
 
-const policyAttributes = attributes({
+const policyAttributes = attributes(() => ({
   type: [1, 'NL_POLICY_TYPE_ATTR_TYPE', u32],
   minSigned: [2, 'NL_POLICY_TYPE_ATTR_MIN_VALUE_S', u64],
   maxSigned: [3, 'NL_POLICY_TYPE_ATTR_MAX_VALUE_S', u64],
@@ -16,16 +16,16 @@ const policyAttributes = attributes({
   max: [5, 'NL_POLICY_TYPE_ATTR_MAX_VALUE_U', u64],
   minLength: [6, 'NL_POLICY_TYPE_ATTR_MIN_LENGTH', u32],
   maxLength: [7, 'NL_POLICY_TYPE_ATTR_MAX_LENGTH', u32],
-});
+}));
 
-export const extackAttributes = attributes({
+export const extackAttributes = attributes(() => ({
   message: [1, 'NLMSGERR_ATTR_MSG', text(8192, 'an attribute')],
   offset: [2, 'NLMSGERR_ATTR_OFFS', u32],
   cookie: [3, 'NLMSGERR_ATTR_COOKIE', raw],
   policy: [4, 'NLMSGERR_ATTR_POLICY', policyAttributes],
   missingType: [5, 'NLMSGERR_ATTR_MISS_TYPE', u32],
   missingNest: [6, 'NLMSGERR_ATTR_MISS_NEST', u32],
-});
+}));
 
 export interface Verdict {
   /** 0, or a negative errno. */

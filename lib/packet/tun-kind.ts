@@ -11,7 +11,7 @@ export const tun = defineKind({
   kind: 'tun',
   madeBy: 'createTun and createTap',
   parent: 'none',
-  data: attributes({
+  data: attributes(() => ({
     owner: [1, 'IFLA_TUN_OWNER', u32],
     ownerGroup: [2, 'IFLA_TUN_GROUP', u32],
     mode: [3, 'IFLA_TUN_TYPE', named(u8, { tun: 1, tap: 2 })],
@@ -21,5 +21,5 @@ export const tun = defineKind({
     multiQueue: [7, 'IFLA_TUN_MULTI_QUEUE', bool8],
     queues: [8, 'IFLA_TUN_NUM_QUEUES', u32],
     disabledQueues: [9, 'IFLA_TUN_NUM_DISABLED_QUEUES', u32],
-  }),
+  })),
 });

@@ -7,11 +7,11 @@ import { family, makeRequest, NLM_F_DUMP, type Request } from '../../lib/netlink
 import { struct } from '../../lib/netlink/struct.js';
 
 const header = struct(4, { index: [0, u32] });
-const table = attributes({
+const table = attributes(() => ({
   name: [1, 'X_NAME', text(7, 'SIZE')],
   size: [2, 'X_SIZE', u32],
-  nest: [3, 'X_NEST', attributes({ host: [1, 'X_HOST', ipv4], port: [2, 'X_PORT', u32] })],
-});
+  nest: [3, 'X_NEST', attributes(() => ({ host: [1, 'X_HOST', ipv4], port: [2, 'X_PORT', u32] }))],
+}));
 export const things = family(header, table);
 
 export const ACK = 2;

@@ -8,15 +8,15 @@ import { attributesOf, decoded, encoded, TABLES, writable } from './tables.js';
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const bytes = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text.replaceAll(' ', ''), 'hex'));
 
-const inner = attributes({ port: [1, 'IN_PORT', u16], host: [2, 'IN_HOST', ipv4] });
-const table = attributes({
+const inner = attributes(() => ({ port: [1, 'IN_PORT', u16], host: [2, 'IN_HOST', ipv4] }));
+const table = attributes(() => ({
   size: [1, 'T_SIZE', u32],
   small: [2, 'T_SMALL', u8],
   name: [3, 'T_NAME', text(7, 'SIZE')],
   quick: [4, 'T_QUICK', flag],
   nest: [5, 'T_NEST', inner],
   macs: [6, 'T_MAC', repeated(mac)],
-});
+}));
 
 describe('encoding', () => {
   test('an attribute is its length, its number, its payload and zeros up to four bytes', () => {
@@ -78,7 +78,7 @@ describe('encoding', () => {
 
   test('a nest longer than a length can say is refused', () => {
     const many = Array.from({ length: 6000 }, () => '02:00:00:00:00:01');
-    const outer = attributes({ all: [1, 'ALL', table] });
+    const outer = attributes(() => ({ all: [1, 'ALL', table] }));
     expect(() => encoded(outer as never, { all: { macs: many } }, '')).toThrow('an attribute holds 65535');
   });
 

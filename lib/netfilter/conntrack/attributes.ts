@@ -65,14 +65,14 @@ export const STATUS_FLAGS = {
   'hw-offload': 0x8000,
 } as const;
 
-const ipAttributes = attributes({
+const ipAttributes = attributes(() => ({
   source4: [1, 'CTA_IP_V4_SRC', ipv4],
   destination4: [2, 'CTA_IP_V4_DST', ipv4],
   source6: [3, 'CTA_IP_V6_SRC', ipv6],
   destination6: [4, 'CTA_IP_V6_DST', ipv6],
-});
+}));
 
-const protocolAttributes = attributes({
+const protocolAttributes = attributes(() => ({
   number: [1, 'CTA_PROTO_NUM', u8],
   sourcePort: [2, 'CTA_PROTO_SRC_PORT', be16],
   destinationPort: [3, 'CTA_PROTO_DST_PORT', be16],
@@ -82,23 +82,27 @@ const protocolAttributes = attributes({
   icmpv6Id: [7, 'CTA_PROTO_ICMPV6_ID', be16],
   icmpv6Type: [8, 'CTA_PROTO_ICMPV6_TYPE', u8],
   icmpv6Code: [9, 'CTA_PROTO_ICMPV6_CODE', u8],
-});
+}));
 
-const tupleAttributes = attributes({
+const tupleAttributes = attributes(() => ({
   ip: [1, 'CTA_TUPLE_IP', ipAttributes],
   protocol: [2, 'CTA_TUPLE_PROTO', protocolAttributes],
   zone: [3, 'CTA_TUPLE_ZONE', be16],
-});
+}));
 
-const counterAttributes = attributes({
+const counterAttributes = attributes(() => ({
   packets: [1, 'CTA_COUNTERS_PACKETS', be64],
   bytes: [2, 'CTA_COUNTERS_BYTES', be64],
-});
+}));
 
-const stateAttributes = attributes({
-  tcp: [1, 'CTA_PROTOINFO_TCP', attributes({ state: [1, 'CTA_PROTOINFO_TCP_STATE', named(u8, TCP_STATES)] })],
-  sctp: [3, 'CTA_PROTOINFO_SCTP', attributes({ state: [1, 'CTA_PROTOINFO_SCTP_STATE', named(u8, SCTP_STATES)] })],
-});
+const stateAttributes = attributes(() => ({
+  tcp: [1, 'CTA_PROTOINFO_TCP', attributes(() => ({ state: [1, 'CTA_PROTOINFO_TCP_STATE', named(u8, TCP_STATES)] }))],
+  sctp: [
+    3,
+    'CTA_PROTOINFO_SCTP',
+    attributes(() => ({ state: [1, 'CTA_PROTOINFO_SCTP_STATE', named(u8, SCTP_STATES)] })),
+  ],
+}));
 
 /** Seconds to the kernel, milliseconds to users. */
 const seconds = mapped(
@@ -107,7 +111,7 @@ const seconds = mapped(
   (value) => value * 1000,
 );
 
-export const conntrackAttributes = attributes({
+export const conntrackAttributes = attributes(() => ({
   original: [1, 'CTA_TUPLE_ORIG', tupleAttributes],
   reply: [2, 'CTA_TUPLE_REPLY', tupleAttributes],
   status: [3, 'CTA_STATUS', be32],
@@ -118,7 +122,7 @@ export const conntrackAttributes = attributes({
   replyCounters: [10, 'CTA_COUNTERS_REPLY', counterAttributes],
   id: [12, 'CTA_ID', be32],
   zone: [18, 'CTA_ZONE', be16],
-});
+}));
 
 /** What tells whether a connection is one of those looked for. */
 export const tuplesOnly = conntrackAttributes.only({ original: true, reply: true });

@@ -29,6 +29,7 @@ export const TABLE = 'netloom';
 /** Maps and the chains that ask them: all there or not at all. */
 export interface Section {
   readonly maps: readonly MapSpec[];
+  /** Made when they are asked for, which few calls do. */
   readonly chains: readonly ChainSpec[];
 }
 
@@ -48,17 +49,19 @@ export const HAIRPIN = 'hairpin';
 
 export const masqueradeSection: Section = {
   maps: FAMILIES.map((family) => verdictMap(masqueradeMap(family), family)),
-  chains: [
-    {
-      name: 'masquerading',
-      hook: { type: 'nat', hook: 'postrouting', priority: SOURCE_NAT },
-      rules: [
-        [...addressIn('destination', prefix('224.0.0.0/4')), verdict('return')],
-        [...addressIn('destination', prefix('ff00::/8')), verdict('return')],
-        ...FAMILIES.map((family) => verdictBy(family, 'source', masqueradeMap(family))),
-      ],
-    },
-  ],
+  get chains(): ChainSpec[] {
+    return [
+      {
+        name: 'masquerading',
+        hook: { type: 'nat', hook: 'postrouting', priority: SOURCE_NAT },
+        rules: [
+          [...addressIn('destination', prefix('224.0.0.0/4')), verdict('return')],
+          [...addressIn('destination', prefix('ff00::/8')), verdict('return')],
+          ...FAMILIES.map((family) => verdictBy(family, 'source', masqueradeMap(family))),
+        ],
+      },
+    ];
+  },
 };
 
 /** Masquerades what goes outside all of `except`. */
@@ -122,37 +125,39 @@ const publish = (family: Family): Expression[][] => {
 export const portSection: Section = {
   maps: FAMILIES.flatMap(portMaps),
   // Those that are jumped to stand behind those that jump, so that they can be removed in this order.
-  chains: [
-    {
-      name: 'from_outside',
-      hook: { type: 'nat', hook: 'prerouting', priority: DESTINATION_NAT },
-      rules: [[...toThisHost, verdict('jump', 'publish')]],
-    },
-    {
-      name: 'from_here',
-      hook: { type: 'nat', hook: 'output', priority: DESTINATION_NAT },
-      rules: [
-        // IPv6 has no route_localnet: the answer to ::1 would not come back.
-        [...addressIn('destination', prefix('::1')), verdict('return')],
-        [...toThisHost, verdict('jump', 'publish')],
-      ],
-    },
-    {
-      name: 'back_through_here',
-      hook: { type: 'nat', hook: 'postrouting', priority: SOURCE_NAT },
-      rules: FAMILIES.map((family) => [
-        ...destinationTranslated,
-        ...verdictBy(family, 'destination', publishedMap(family)),
-      ]),
-    },
-    {
-      // route_localnet lets 127.0.0.1 out to a container, and would let a container in to 127.0.0.1.
-      name: 'guard_loopback',
-      hook: { type: 'filter', hook: 'prerouting', priority: RAW },
-      rules: [[...notFromLoopback, ...addressIn('destination', prefix('127.0.0.0/8')), verdict('drop')]],
-    },
-    { name: 'publish', rules: FAMILIES.flatMap(publish) },
-  ],
+  get chains(): ChainSpec[] {
+    return [
+      {
+        name: 'from_outside',
+        hook: { type: 'nat', hook: 'prerouting', priority: DESTINATION_NAT },
+        rules: [[...toThisHost, verdict('jump', 'publish')]],
+      },
+      {
+        name: 'from_here',
+        hook: { type: 'nat', hook: 'output', priority: DESTINATION_NAT },
+        rules: [
+          // IPv6 has no route_localnet: the answer to ::1 would not come back.
+          [...addressIn('destination', prefix('::1')), verdict('return')],
+          [...toThisHost, verdict('jump', 'publish')],
+        ],
+      },
+      {
+        name: 'back_through_here',
+        hook: { type: 'nat', hook: 'postrouting', priority: SOURCE_NAT },
+        rules: FAMILIES.map((family) => [
+          ...destinationTranslated,
+          ...verdictBy(family, 'destination', publishedMap(family)),
+        ]),
+      },
+      {
+        // route_localnet lets 127.0.0.1 out to a container, and would let a container in to 127.0.0.1.
+        name: 'guard_loopback',
+        hook: { type: 'filter', hook: 'prerouting', priority: RAW },
+        rules: [[...notFromLoopback, ...addressIn('destination', prefix('127.0.0.0/8')), verdict('drop')]],
+      },
+      { name: 'publish', rules: FAMILIES.flatMap(publish) },
+    ];
+  },
 };
 
 /** Masquerades what comes from `near`, and, of IPv4, from this host's loopback addresses. */

@@ -46,28 +46,28 @@ const signed = mapped(
   (value) => value | 0,
 );
 
-const tableAttributes = attributes({ name: [1, 'NFTA_TABLE_NAME', objectName] });
+const tableAttributes = attributes(() => ({ name: [1, 'NFTA_TABLE_NAME', objectName] }));
 
-const hookAttributes = attributes({
+const hookAttributes = attributes(() => ({
   hook: [1, 'NFTA_HOOK_HOOKNUM', named(be32, HOOKS)],
   priority: [2, 'NFTA_HOOK_PRIORITY', signed],
-});
+}));
 
-const chainAttributes = attributes({
+const chainAttributes = attributes(() => ({
   table: [1, 'NFTA_CHAIN_TABLE', objectName],
   name: [3, 'NFTA_CHAIN_NAME', objectName],
   hook: [4, 'NFTA_CHAIN_HOOK', hookAttributes],
   policy: [5, 'NFTA_CHAIN_POLICY', be32],
   type: [7, 'NFTA_CHAIN_TYPE', text(15, 'a type of chain')],
-});
+}));
 
-const ruleAttributes = attributes({
+const ruleAttributes = attributes(() => ({
   table: [1, 'NFTA_RULE_TABLE', objectName],
   chain: [2, 'NFTA_RULE_CHAIN', objectName],
-  expressions: [4, 'NFTA_RULE_EXPRESSIONS', attributes({ list: [1, 'NFTA_LIST_ELEM', repeated(expression)] })],
-});
+  expressions: [4, 'NFTA_RULE_EXPRESSIONS', attributes(() => ({ list: [1, 'NFTA_LIST_ELEM', repeated(expression)] }))],
+}));
 
-const setAttributes = attributes({
+const setAttributes = attributes(() => ({
   table: [1, 'NFTA_SET_TABLE', objectName],
   name: [2, 'NFTA_SET_NAME', objectName],
   flags: [3, 'NFTA_SET_FLAGS', be32],
@@ -76,25 +76,25 @@ const setAttributes = attributes({
   dataType: [6, 'NFTA_SET_DATA_TYPE', be32],
   dataLength: [7, 'NFTA_SET_DATA_LEN', be32],
   id: [10, 'NFTA_SET_ID', be32],
-});
+}));
 
-export const elementAttributes = attributes({
+export const elementAttributes = attributes(() => ({
   key: [1, 'NFTA_SET_ELEM_KEY', data],
   data: [2, 'NFTA_SET_ELEM_DATA', data],
   comment: [6, 'NFTA_SET_ELEM_USERDATA', comment],
-});
+}));
 
-const elementListAttributes = attributes({
+const elementListAttributes = attributes(() => ({
   table: [1, 'NFTA_SET_ELEM_LIST_TABLE', objectName],
   set: [2, 'NFTA_SET_ELEM_LIST_SET', objectName],
   elements: [
     3,
     'NFTA_SET_ELEM_LIST_ELEMENTS',
-    attributes({ list: [1, 'NFTA_LIST_ELEM', repeated(elementAttributes)] }),
+    attributes(() => ({ list: [1, 'NFTA_LIST_ELEM', repeated(elementAttributes)] })),
   ],
-});
+}));
 
-const generationAttributes = attributes({ id: [1, 'NFTA_GEN_ID', be32] });
+const generationAttributes = attributes(() => ({ id: [1, 'NFTA_GEN_ID', be32] }));
 
 export const tableFamily = family(nfgenmsg, tableAttributes, NETLINK_NETFILTER);
 export const chainFamily = family(nfgenmsg, chainAttributes, NETLINK_NETFILTER);

@@ -20,7 +20,7 @@ export const addressCacheInfo = struct(16, {
   updated: [12, u32],
 });
 
-export const addressAttributes = attributes({
+export const addressAttributes = attributes(() => ({
   address: [1, 'IFA_ADDRESS', ip],
   local: [2, 'IFA_LOCAL', ip],
   label: [3, 'IFA_LABEL', text(15, 'IFNAMSIZ')],
@@ -32,6 +32,6 @@ export const addressAttributes = attributes({
   metric: [9, 'IFA_RT_PRIORITY', u32],
   targetNetnsId: [10, 'IFA_TARGET_NETNSID', s32],
   protocol: [11, 'IFA_PROTO', u8],
-});
+}));
 
 export const addressFamily = family(ifaddrmsg, addressAttributes);

@@ -11,7 +11,7 @@ import { VLAN_PROTOCOLS } from '../link/vlan-protocols.js';
 
 const multiBoolean = struct(8, { value: [0, u32], mask: [4, u32] });
 
-const bridgeAttributes = attributes({
+const bridgeAttributes = attributes(() => ({
   forwardDelay: [1, 'IFLA_BR_FORWARD_DELAY', clockTime],
   helloTime: [2, 'IFLA_BR_HELLO_TIME', clockTime],
   maxAge: [3, 'IFLA_BR_MAX_AGE', clockTime],
@@ -59,7 +59,7 @@ const bridgeAttributes = attributes({
   booleanOptions: [46, 'IFLA_BR_MULTI_BOOLOPT', multiBoolean],
   fdbLearned: [48, 'IFLA_BR_FDB_N_LEARNED', u32],
   fdbMaxLearned: [49, 'IFLA_BR_FDB_MAX_LEARNED', u32],
-});
+}));
 
 /** Bits of IFLA_BR_MULTI_BOOLOPT (linux/if_bridge.h, enum br_boolopt_id). */
 const BOOLEAN_OPTIONS = { noLinkLocalLearn: 1 << 0, multicastVlanSnooping: 1 << 1, mstEnabled: 1 << 2 } as const;

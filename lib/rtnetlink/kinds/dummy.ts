@@ -15,7 +15,7 @@ declare module '../link/kind.js' {
 export const dummy = defineKind({
   kind: 'dummy',
   parent: 'none',
-  data: attributes({}),
+  data: attributes(() => ({})),
   // The driver lifts Ethernet's limits.
   mtu: { least: 0, most: 0x7fffffff },
 });

@@ -18,7 +18,7 @@ declare module '../link/kind.js' {
 export const ifb = defineKind({
   kind: 'ifb',
   parent: 'none',
-  data: attributes({}),
+  data: attributes(() => ({})),
   // The driver lifts Ethernet's limits.
   mtu: { least: 0, most: 0x7fffffff },
 });

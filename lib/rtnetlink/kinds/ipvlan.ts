@@ -34,10 +34,10 @@ declare module '../link/kind.js' {
 export const ipvlan = defineKind({
   kind: 'ipvlan',
   parent: 'required',
-  data: attributes({
+  data: attributes(() => ({
     mode: [1, 'IFLA_IPVLAN_MODE', named(u16, MODES)],
     isolation: [2, 'IFLA_IPVLAN_FLAGS', named(u16, ISOLATION)],
-  }),
+  })),
 });
 
 /** What `createIpvlan` takes. */

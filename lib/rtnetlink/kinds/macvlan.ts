@@ -27,9 +27,9 @@ const flagList = mapped(
   (bits): readonly MacvlanFlag[] => flagNames(bits, FLAGS),
 );
 
-const sourceList = attributes({ sources: [4, 'IFLA_MACVLAN_MACADDR', repeated(mac)] });
+const sourceList = attributes(() => ({ sources: [4, 'IFLA_MACVLAN_MACADDR', repeated(mac)] }));
 
-export const macvlanAttributes = attributes({
+export const macvlanAttributes = attributes(() => ({
   mode: [1, 'IFLA_MACVLAN_MODE', named(u32, MACVLAN_MODES)],
   flags: [2, 'IFLA_MACVLAN_FLAGS', flagList],
   sourceChange: [3, 'IFLA_MACVLAN_MACADDR_MODE', named(u32, MAC_LIST_CHANGES)],
@@ -39,7 +39,7 @@ export const macvlanAttributes = attributes({
   broadcastQueueLength: [7, 'IFLA_MACVLAN_BC_QUEUE_LEN', u32],
   broadcastQueueLengthUsed: [8, 'IFLA_MACVLAN_BC_QUEUE_LEN_USED', u32],
   broadcastCutoff: [9, 'IFLA_MACVLAN_BC_CUTOFF', s32],
-});
+}));
 
 interface MacvlanBase {
   /** The link that it stands on. A snapshot brings its namespace; the new link may be born in another one. */

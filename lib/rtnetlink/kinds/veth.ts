@@ -48,7 +48,7 @@ export const veth = defineKind({
   kind: 'veth',
   parent: 'none',
   peer: true,
-  data: attributes({ peer: [1, 'VETH_INFO_PEER', peer] }),
+  data: attributes(() => ({ peer: [1, 'VETH_INFO_PEER', peer] })),
 });
 
 /** What `createVeth` takes: one end, and the other as its `peer`. */

@@ -14,13 +14,13 @@ const FLAGS = { reorderHeader: 0x1, gvrp: 0x2, looseBinding: 0x4, mvrp: 0x8, bri
 
 const mappings = [1, 'IFLA_VLAN_QOS_MAPPING', repeated(struct(8, { from: [0, u32], to: [4, u32] }))] as const;
 
-const vlanAttributes = attributes({
+const vlanAttributes = attributes(() => ({
   id: [1, 'IFLA_VLAN_ID', within(u16, 0, 4094)],
   flags: [2, 'IFLA_VLAN_FLAGS', struct(8, { flags: [0, u32], mask: [4, u32] })],
-  egressQos: [3, 'IFLA_VLAN_EGRESS_QOS', attributes({ egressQos: mappings }).called('')],
-  ingressQos: [4, 'IFLA_VLAN_INGRESS_QOS', attributes({ ingressQos: mappings }).called('')],
+  egressQos: [3, 'IFLA_VLAN_EGRESS_QOS', attributes(() => ({ egressQos: mappings })).called('')],
+  ingressQos: [4, 'IFLA_VLAN_INGRESS_QOS', attributes(() => ({ ingressQos: mappings })).called('')],
   protocol: [5, 'IFLA_VLAN_PROTOCOL', named(be16, VLAN_PROTOCOLS)],
-});
+}));
 
 /** One line of a table between packet priorities and the tag's priority bits. */
 export interface QosMapping {

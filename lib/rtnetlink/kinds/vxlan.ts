@@ -14,7 +14,7 @@ import { seconds } from '../time.js';
 
 const DF_MODES = { unset: 0, set: 1, inherit: 2 } as const;
 
-const vxlanAttributes = attributes({
+const vxlanAttributes = attributes(() => ({
   vni: [1, 'IFLA_VXLAN_ID', within(u32, 0, 0xffffff)],
   remote4: [2, 'IFLA_VXLAN_GROUP', ipv4],
   underlay: [3, 'IFLA_VXLAN_LINK', u32],
@@ -48,7 +48,7 @@ const vxlanAttributes = attributes({
   localBypass: [31, 'IFLA_VXLAN_LOCALBYPASS', bool8],
   flowLabelPolicy: [32, 'IFLA_VXLAN_LABEL_POLICY', named(u32, { fixed: 0, inherit: 1 })],
   reservedBits: [33, 'IFLA_VXLAN_RESERVED_BITS', bytes],
-});
+}));
 
 type Attributes = ReturnType<typeof vxlanAttributes.decode>;
 /** What stands for other attributes, or what only the kernel tells. */

@@ -19,12 +19,12 @@ const inet6CacheInfo = struct(16, {
   retransTime: [12, u32],
 });
 
-const inetAttributes = attributes({
+const inetAttributes = attributes(() => ({
   // One value per devconf entry, in the order of linux/ip.h (IPV4_DEVCONF_FORWARDING is the first).
   conf: [1, 'IFLA_INET_CONF', packed(s32)],
-});
+}));
 
-const inet6Attributes = attributes({
+const inet6Attributes = attributes(() => ({
   flags: [1, 'IFLA_INET6_FLAGS', u32],
   conf: [2, 'IFLA_INET6_CONF', packed(s32)],
   stats: [3, 'IFLA_INET6_STATS', bytes],
@@ -34,12 +34,12 @@ const inet6Attributes = attributes({
   token: [7, 'IFLA_INET6_TOKEN', ipv6],
   addrGenMode: [8, 'IFLA_INET6_ADDR_GEN_MODE', named(u8, ADDRESS_GENERATION_MODES)],
   raMtu: [9, 'IFLA_INET6_RA_MTU', u32],
-});
+}));
 
-export const addressFamilies = attributes({
+export const addressFamilies = attributes(() => ({
   inet: [AF_INET, 'AF_INET', inetAttributes],
   inet6: [AF_INET6, 'AF_INET6', inet6Attributes.called('')],
-});
+}));
 
 /** For readers of links: of all this, only how link-local addresses come about. */
 export const linkAddressFamilies = addressFamilies.only({ inet6: inet6Attributes.only({ addrGenMode: true }) });

@@ -37,7 +37,7 @@ export const ifinfomsg = struct(16, {
   change: [12, u32],
 });
 
-const xdpAttributes = attributes({
+const xdpAttributes = attributes(() => ({
   fd: [1, 'IFLA_XDP_FD', s32],
   attached: [2, 'IFLA_XDP_ATTACHED', named(u8, { none: 0, driver: 1, generic: 2, hardware: 3, multi: 4 })],
   flags: [3, 'IFLA_XDP_FLAGS', u32],
@@ -46,18 +46,18 @@ const xdpAttributes = attributes({
   genericProgramId: [6, 'IFLA_XDP_SKB_PROG_ID', u32],
   hardwareProgramId: [7, 'IFLA_XDP_HW_PROG_ID', u32],
   expectedFd: [8, 'IFLA_XDP_EXPECTED_FD', s32],
-});
+}));
 
-const propertyAttributes = attributes({
+const propertyAttributes = attributes(() => ({
   altNames: [53, 'IFLA_ALT_IFNAME', repeated(text(ALT_NAME_LIMIT, 'ALTIFNAMSIZ'))],
-});
+}));
 
-const protoDownReasonAttributes = attributes({
+const protoDownReasonAttributes = attributes(() => ({
   mask: [1, 'IFLA_PROTO_DOWN_REASON_MASK', u32],
   value: [2, 'IFLA_PROTO_DOWN_REASON_VALUE', u32],
-});
+}));
 
-export const linkAttributes = attributes({
+export const linkAttributes = attributes(() => ({
   mac: [1, 'IFLA_ADDRESS', mac],
   broadcast: [2, 'IFLA_BROADCAST', mac],
   name: [3, 'IFLA_IFNAME', linkName],
@@ -122,6 +122,6 @@ export const linkAttributes = attributes({
   netnsImmutable: [67, 'IFLA_NETNS_IMMUTABLE', bool8],
   headroom: [68, 'IFLA_HEADROOM', u16],
   tailroom: [69, 'IFLA_TAILROOM', u16],
-});
+}));
 
 export const linkFamily = family(ifinfomsg, linkAttributes);

@@ -12,7 +12,7 @@ export const PORT_STATES = { disabled: 0, listening: 1, learning: 2, forwarding:
 /** Who takes part in multicast routing on a port or bridge: linux/if_bridge.h, MDB_RTR_TYPE_*. */
 export const MULTICAST_ROUTER = { disabled: 0, 'temp-query': 1, permanent: 2, temp: 3 } as const;
 
-export const bridgePortAttributes = attributes({
+export const bridgePortAttributes = attributes(() => ({
   state: [1, 'IFLA_BRPORT_STATE', named(u8, PORT_STATES)],
   priority: [2, 'IFLA_BRPORT_PRIORITY', u16],
   cost: [3, 'IFLA_BRPORT_COST', u32],
@@ -56,7 +56,7 @@ export const bridgePortAttributes = attributes({
   multicastMaxGroups: [42, 'IFLA_BRPORT_MCAST_MAX_GROUPS', u32],
   neighborVlanSuppress: [43, 'IFLA_BRPORT_NEIGH_VLAN_SUPPRESS', bool8],
   backupNexthopId: [44, 'IFLA_BRPORT_BACKUP_NHID', u32],
-});
+}));
 
 export type BridgePortAttributes = ReturnType<typeof bridgePortAttributes.decode>;
 

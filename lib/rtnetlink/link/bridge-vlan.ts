@@ -26,14 +26,14 @@ const VLAN_FLAGS = { pvid: 1 << 1, untagged: 1 << 2, rangeBegin: 1 << 3, rangeEn
 
 const vlanInfo = struct(4, { flags: [0, u16], vid: [2, u16] });
 
-export const bridgeSpecAttributes = attributes({
+export const bridgeSpecAttributes = attributes(() => ({
   flags: [0, 'IFLA_BRIDGE_FLAGS', named(u16, { master: 1, self: 2 })],
   vlans: [2, 'IFLA_BRIDGE_VLAN_INFO', repeated(vlanInfo)],
-});
+}));
 
 const bridgeVlanFamily = family(
   ifinfomsg,
-  attributes({ bridge: [26, 'IFLA_AF_SPEC', bridgeSpecAttributes.called('')] }),
+  attributes(() => ({ bridge: [26, 'IFLA_AF_SPEC', bridgeSpecAttributes.called('')] })),
 );
 
 /** A VLAN, or several with ids that follow each other. */

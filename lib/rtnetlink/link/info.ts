@@ -16,13 +16,13 @@ const SLAVE_DATA = 5;
 // The kernel compares kinds with their length, so that they travel without a NUL, as iproute2 sends them.
 const kindName = text(31, 'MODULE_NAME_LEN', { terminated: false });
 
-const outline = attributes({
+const outline = attributes(() => ({
   kind: [KIND, 'IFLA_INFO_KIND', kindName],
   data: [DATA, 'IFLA_INFO_DATA', bytes],
   xstats: [3, 'IFLA_INFO_XSTATS', bytes],
   slaveKind: [SLAVE_KIND, 'IFLA_INFO_SLAVE_KIND', kindName],
   slaveData: [SLAVE_DATA, 'IFLA_INFO_SLAVE_DATA', bytes],
-});
+}));
 
 type Table = Codec<Record<string, unknown>>;
 
@@ -39,7 +39,7 @@ export interface LinkInfo {
  * options beside the link's own (`createVxlan({ name, vni })`), so errors name them so.
  */
 function tableFor(definition: KindDefinition | undefined, isPort: boolean) {
-  return attributes({
+  return attributes(() => ({
     ...outline.entries,
     data: [DATA, 'IFLA_INFO_DATA', (definition?.data.called('') as Table | undefined) ?? bytes],
     slaveData: [
@@ -47,7 +47,7 @@ function tableFor(definition: KindDefinition | undefined, isPort: boolean) {
       'IFLA_INFO_SLAVE_DATA',
       isPort ? (bridgePortAttributes.called('bridgePort') as Table) : bytes,
     ],
-  });
+  }));
 }
 
 type FullTable = ReturnType<typeof tableFor>;

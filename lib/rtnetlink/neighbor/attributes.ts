@@ -20,7 +20,7 @@ export const neighborCacheInfo = struct(16, {
   references: [12, u32],
 });
 
-export const neighborAttributes = attributes({
+export const neighborAttributes = attributes(() => ({
   address: [1, 'NDA_DST', ip],
   mac: [2, 'NDA_LLADDR', mac],
   cacheInfo: [3, 'NDA_CACHEINFO', neighborCacheInfo],
@@ -38,7 +38,7 @@ export const neighborAttributes = attributes({
   extendedFlags: [15, 'NDA_FLAGS_EXT', u32],
   stateMask: [16, 'NDA_NDM_STATE_MASK', u16],
   flagsMask: [17, 'NDA_NDM_FLAGS_MASK', u8],
-});
+}));
 
 export const neighborFamily = family(ndmsg, neighborAttributes);
 

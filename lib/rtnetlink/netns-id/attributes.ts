@@ -6,13 +6,13 @@ import { struct } from '../../netlink/struct.js';
 
 export const rtgenmsg = struct(1, { family: [0, u8] });
 
-export const netnsIdAttributes = attributes({
+export const netnsIdAttributes = attributes(() => ({
   nsid: [1, 'NETNSA_NSID', s32],
   pid: [2, 'NETNSA_PID', u32],
   fd: [3, 'NETNSA_FD', u32],
   targetNsid: [4, 'NETNSA_TARGET_NSID', s32],
   currentNsid: [5, 'NETNSA_CURRENT_NSID', s32],
-});
+}));
 
 export const netnsIdFamily = family(rtgenmsg, netnsIdAttributes);
 

@@ -51,15 +51,16 @@ const via: Codec<string> = {
 };
 
 // What the nexthop of a multipath route shares with a route of one path.
-const pathAttributes = {
-  via: [5, 'RTA_GATEWAY', ip],
-  realm: [11, 'RTA_FLOW', u32],
-  viaOther: [18, 'RTA_VIA', via],
-  newDestination: [19, 'RTA_NEWDST', bytes],
-  encapType: [21, 'RTA_ENCAP_TYPE', u16],
-  // Its attributes depend on the type, and are the user's.
-  encap: [22, 'RTA_ENCAP', { ...bytes, nested: true }],
-} as const;
+const pathAttributes = () =>
+  ({
+    via: [5, 'RTA_GATEWAY', ip],
+    realm: [11, 'RTA_FLOW', u32],
+    viaOther: [18, 'RTA_VIA', via],
+    newDestination: [19, 'RTA_NEWDST', bytes],
+    encapType: [21, 'RTA_ENCAP_TYPE', u16],
+    // Its attributes depend on the type, and are the user's.
+    encap: [22, 'RTA_ENCAP', { ...bytes, nested: true }],
+  }) as const;
 
 export const nexthopAttributes = attributes(pathAttributes);
 
@@ -124,12 +125,12 @@ export const routeCacheInfo = struct(32, {
   used: [16, u32],
 });
 
-export const routeAttributes = attributes({
+export const routeAttributes = attributes(() => ({
   to: [1, 'RTA_DST', ip],
   from: [2, 'RTA_SRC', ip],
   iif: [3, 'RTA_IIF', u32],
   link: [4, 'RTA_OIF', u32],
-  ...pathAttributes,
+  ...pathAttributes(),
   metric: [6, 'RTA_PRIORITY', u32],
   source: [7, 'RTA_PREFSRC', ip],
   metrics: [8, 'RTA_METRICS', metricAttributes],
@@ -145,6 +146,6 @@ export const routeAttributes = attributes({
   sport: [28, 'RTA_SPORT', be16],
   dport: [29, 'RTA_DPORT', be16],
   nexthopId: [30, 'RTA_NH_ID', u32],
-});
+}));
 
 export const routeFamily = family(rtmsg, routeAttributes);

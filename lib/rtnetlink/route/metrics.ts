@@ -47,7 +47,7 @@ const milliseconds = (parts: number): Codec<number> =>
   );
 
 // rtt and rttvar are in eighths and quarters of a millisecond (iproute2, iproute.c: print_rtax_metrics).
-export const metricAttributes = attributes({
+export const metricAttributes = attributes(() => ({
   lock: [1, 'RTAX_LOCK', flagsIn(LOCKS)],
   mtu: [2, 'RTAX_MTU', u32],
   window: [3, 'RTAX_WINDOW', u32],
@@ -65,7 +65,7 @@ export const metricAttributes = attributes({
   quickack: [15, 'RTAX_QUICKACK', bool32],
   congctl: [16, 'RTAX_CC_ALGO', text(15, 'TCP_CA_NAME_MAX')],
   fastopenNoCookie: [17, 'RTAX_FASTOPEN_NO_COOKIE', bool32],
-});
+}));
 
 type Metrics = Decoded<typeof metricAttributes.entries>;
 

@@ -80,17 +80,18 @@ interface Names<T> {
 }
 
 function namesOf<T extends string | number>(names: Readonly<Record<string, number>>, most: number): Names<T> {
-  const numbers = new Map<unknown, number>(Object.entries(names));
-  const texts = new Map<number, T>();
-  for (const [name, number] of numbers) texts.set(number, name as T);
+  let texts: Map<number, T> | undefined;
   return {
     number(value, field) {
       if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= most) return value;
-      const number = numbers.get(value);
+      const number = typeof value === 'string' && Object.hasOwn(names, value) ? names[value] : undefined;
       if (number !== undefined) return number;
-      throw invalidValue(field, value, `is none of ${[...numbers.keys()].join(', ')}, nor 0 to ${most}`);
+      throw invalidValue(field, value, `is none of ${Object.keys(names).join(', ')}, nor 0 to ${most}`);
     },
-    name: (number) => texts.get(number) ?? (number as T),
+    name(number) {
+      texts ??= new Map(Object.entries(names).map(([name, one]) => [one, name as T]));
+      return texts.get(number) ?? (number as T);
+    },
   };
 }
 

@@ -97,7 +97,7 @@ const tunnelId: Codec<bigint> = {
   decode: (input, start) => input.view.getBigUint64(start, !LITTLE_ENDIAN),
 };
 
-export const ruleAttributes = attributes({
+export const ruleAttributes = attributes(() => ({
   to: [1, 'FRA_DST', ip],
   from: [2, 'FRA_SRC', ip],
   iif: [3, 'FRA_IIFNAME', linkName],
@@ -123,6 +123,6 @@ export const ruleAttributes = attributes({
   sourcePortMask: [28, 'FRA_SPORT_MASK', u16],
   destinationPortMask: [29, 'FRA_DPORT_MASK', u16],
   dscpMask: [30, 'FRA_DSCP_MASK', u8],
-});
+}));
 
 export const ruleFamily = family(fibRuleHeader, ruleAttributes);

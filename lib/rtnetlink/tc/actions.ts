@@ -37,7 +37,12 @@ const outline = {
 } as const;
 
 const tableOf = (definition: ActionDefinition | undefined) =>
-  flat(attributes({ ...outline, options: [2, 'TCA_ACT_OPTIONS', definition?.options ?? (bytes as Codec<unknown>)] }));
+  flat(
+    attributes(() => ({
+      ...outline,
+      options: [2, 'TCA_ACT_OPTIONS', definition?.options ?? (bytes as Codec<unknown>)],
+    })),
+  );
 
 type ActionTable = AttributeTable<Entries>;
 const tables = new Map<ActionDefinition | undefined, ActionTable>();

@@ -41,7 +41,7 @@ const outline = {
 } as const;
 
 /** The table where TCA_OPTIONS holds what `options` says; raw bytes of what has no table. */
-const tableOf = <T>(options: Codec<T>) => attributes({ ...outline, options: [2, 'TCA_OPTIONS', options] });
+const tableOf = <T>(options: Codec<T>) => attributes(() => ({ ...outline, options: [2, 'TCA_OPTIONS', options] }));
 
 export type TcTable<T = unknown> = ReturnType<typeof tableOf<T>>;
 export type TcAttributes = ReturnType<TcTable['decode']>;

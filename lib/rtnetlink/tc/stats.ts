@@ -3,7 +3,7 @@ import { attributes } from '../../netlink/attributes.js';
 import { bytes, u32, u64 } from '../../netlink/codec.js';
 import { struct } from '../../netlink/struct.js';
 
-export const tcStatsAttributes = attributes({
+export const tcStatsAttributes = attributes(() => ({
   basic: [1, 'TCA_STATS_BASIC', struct(16, { bytes: [0, u64], packets: [8, u32] })],
   rateEstimate: [2, 'TCA_STATS_RATE_EST', bytes],
   queue: [
@@ -15,7 +15,7 @@ export const tcStatsAttributes = attributes({
   rateEstimate64: [5, 'TCA_STATS_RATE_EST64', bytes],
   basicHardware: [7, 'TCA_STATS_BASIC_HW', bytes],
   packets64: [8, 'TCA_STATS_PKT64', u64],
-});
+}));
 
 /** What went through a qdisc or class, and what waits in it. */
 export interface TcStatistics {

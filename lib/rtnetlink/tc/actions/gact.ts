@@ -9,11 +9,11 @@ import { flat } from '../attributes.js';
 /** struct tc_gact. */
 export const gactParameters = struct(20, generic);
 
-export const gactAttributes = attributes({
+export const gactAttributes = attributes(() => ({
   times: [1, 'TCA_GACT_TM', bytes],
   parameters: [2, 'TCA_GACT_PARMS', gactParameters],
   probability: [3, 'TCA_GACT_PROB', bytes],
-});
+}));
 type Data = ReturnType<typeof gactAttributes.decode>;
 
 export interface GactOptions {

@@ -23,10 +23,10 @@ export const mirredParameters = struct(28, {
   ifindex: [24, u32],
 });
 
-export const mirredAttributes = attributes({
+export const mirredAttributes = attributes(() => ({
   times: [1, 'TCA_MIRRED_TM', bytes],
   parameters: [2, 'TCA_MIRRED_PARMS', mirredParameters],
-});
+}));
 type Data = ReturnType<typeof mirredAttributes.decode>;
 
 /** TCA_EGRESS_REDIR ...: where to, and whether the packet itself or a copy. */

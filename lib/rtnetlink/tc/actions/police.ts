@@ -32,7 +32,7 @@ export const policeParameters = struct(56, {
   capab: [52, u32],
 });
 
-export const policeAttributes = attributes({
+export const policeAttributes = attributes(() => ({
   parameters: [1, 'TCA_POLICE_TBF', policeParameters],
   rateTable: [2, 'TCA_POLICE_RATE', bytes],
   peakTable: [3, 'TCA_POLICE_PEAKRATE', bytes],
@@ -43,7 +43,7 @@ export const policeAttributes = attributes({
   peakRate64: [9, 'TCA_POLICE_PEAKRATE64', u64],
   packetRate64: [10, 'TCA_POLICE_PKTRATE64', u64],
   packetBurst64: [11, 'TCA_POLICE_PKTBURST64', u64],
-});
+}));
 type Data = Decoded<typeof policeAttributes.entries>;
 
 export interface PoliceOptions {

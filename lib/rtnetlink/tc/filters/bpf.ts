@@ -13,7 +13,7 @@ import { classHandle, type Handle, handleText } from '../handle.js';
 /** TCA_BPF_FLAG_ACT_DIRECT. */
 const DIRECT = 1;
 
-export const bpfAttributes = attributes({
+export const bpfAttributes = attributes(() => ({
   actions: [1, 'TCA_BPF_ACT', actionList],
   police: [2, 'TCA_BPF_POLICE', bytes],
   classId: [3, 'TCA_BPF_CLASSID', u32],
@@ -25,7 +25,7 @@ export const bpfAttributes = attributes({
   generalFlags: [9, 'TCA_BPF_FLAGS_GEN', u32],
   tag: [10, 'TCA_BPF_TAG', bytes],
   programId: [11, 'TCA_BPF_ID', u32],
-});
+}));
 type Data = Decoded<typeof bpfAttributes.entries>;
 
 export interface BpfOptions {

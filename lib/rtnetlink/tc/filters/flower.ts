@@ -12,7 +12,7 @@ import { flat } from '../attributes.js';
 import { defineFilter } from '../filter-kind.js';
 import { classHandle, type Handle, handleText } from '../handle.js';
 
-export const flowerAttributes = attributes({
+export const flowerAttributes = attributes(() => ({
   classId: [1, 'TCA_FLOWER_CLASSID', u32],
   inputLink: [2, 'TCA_FLOWER_INDEV', bytes],
   actions: [3, 'TCA_FLOWER_ACT', actionList],
@@ -39,7 +39,7 @@ export const flowerAttributes = attributes({
   vlanPriority: [24, 'TCA_FLOWER_KEY_VLAN_PRIO', within(u8, 0, 7)],
   sctpSource: [41, 'TCA_FLOWER_KEY_SCTP_SRC', be16],
   sctpDestination: [42, 'TCA_FLOWER_KEY_SCTP_DST', be16],
-});
+}));
 type Data = Decoded<typeof flowerAttributes.entries>;
 
 /** IPPROTO_* (linux/in.h, linux/in6.h). */

@@ -8,12 +8,12 @@ import { flat } from '../attributes.js';
 import { defineFilter } from '../filter-kind.js';
 import { classHandle, type Handle, handleText } from '../handle.js';
 
-export const matchallAttributes = attributes({
+export const matchallAttributes = attributes(() => ({
   classId: [1, 'TCA_MATCHALL_CLASSID', u32],
   actions: [2, 'TCA_MATCHALL_ACT', actionList],
   flags: [3, 'TCA_MATCHALL_FLAGS', u32],
   counters: [4, 'TCA_MATCHALL_PCNT', bytes],
-});
+}));
 type Data = Decoded<typeof matchallAttributes.entries>;
 
 export interface MatchallOptions {

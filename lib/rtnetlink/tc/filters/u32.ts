@@ -57,7 +57,7 @@ const selector: Codec<readonly U32Key[]> = {
   },
 };
 
-export const u32Attributes = attributes({
+export const u32Attributes = attributes(() => ({
   classId: [1, 'TCA_U32_CLASSID', u32],
   hash: [2, 'TCA_U32_HASH', u32],
   nextTable: [3, 'TCA_U32_LINK', u32],
@@ -69,7 +69,7 @@ export const u32Attributes = attributes({
   counters: [9, 'TCA_U32_PCNT', bytes],
   mark: [10, 'TCA_U32_MARK', bytes],
   flags: [11, 'TCA_U32_FLAGS', u32],
-});
+}));
 type Data = Decoded<typeof u32Attributes.entries>;
 
 export interface U32Options {

@@ -9,7 +9,7 @@ import { flat } from '../attributes.js';
 import { defineQdisc } from '../qdisc-kind.js';
 import { microseconds } from '../rate.js';
 
-export const fqCodelAttributes = attributes({
+export const fqCodelAttributes = attributes(() => ({
   target: [1, 'TCA_FQ_CODEL_TARGET', microseconds],
   limit: [2, 'TCA_FQ_CODEL_LIMIT', u32],
   interval: [3, 'TCA_FQ_CODEL_INTERVAL', microseconds],
@@ -21,7 +21,7 @@ export const fqCodelAttributes = attributes({
   memoryLimit: [9, 'TCA_FQ_CODEL_MEMORY_LIMIT', u32],
   ceThresholdSelector: [10, 'TCA_FQ_CODEL_CE_THRESHOLD_SELECTOR', u8],
   ceThresholdMask: [11, 'TCA_FQ_CODEL_CE_THRESHOLD_MASK', u8],
-});
+}));
 
 /**
  * Options of fq_codel, by the words of `tc`: times in milliseconds, `limit` in packets, sizes in bytes. The kernel keeps

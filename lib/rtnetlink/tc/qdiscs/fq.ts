@@ -18,7 +18,7 @@ const log2 = mapped(
   (log) => 2 ** log,
 );
 
-export const fqAttributes = attributes({
+export const fqAttributes = attributes(() => ({
   limit: [1, 'TCA_FQ_PLIMIT', u32],
   flowLimit: [2, 'TCA_FQ_FLOW_PLIMIT', u32],
   quantum: [3, 'TCA_FQ_QUANTUM', u32],
@@ -36,7 +36,7 @@ export const fqAttributes = attributes({
   horizonDrop: [15, 'TCA_FQ_HORIZON_DROP', bool8],
   priomap: [16, 'TCA_FQ_PRIOMAP', bytes],
   weights: [17, 'TCA_FQ_WEIGHTS', bytes],
-});
+}));
 
 /**
  * Options of fq, by the words of `tc`: rates in bits per second (Infinity for no limit), times in milliseconds

@@ -31,7 +31,7 @@ export const htbParameters = struct(44, {
   prio: [40, u32],
 });
 
-export const htbAttributes = attributes({
+export const htbAttributes = attributes(() => ({
   parameters: [1, 'TCA_HTB_PARMS', htbParameters],
   init: [2, 'TCA_HTB_INIT', htbGlobal],
   ceilTable: [3, 'TCA_HTB_CTAB', bytes],
@@ -40,7 +40,7 @@ export const htbAttributes = attributes({
   rate64: [6, 'TCA_HTB_RATE64', u64],
   ceil64: [7, 'TCA_HTB_CEIL64', u64],
   offload: [9, 'TCA_HTB_OFFLOAD', flag],
-});
+}));
 type Attributes = Decoded<typeof htbAttributes.entries>;
 
 export interface HtbOptions {

@@ -30,7 +30,7 @@ export const netemRate = struct(16, {
   cellOverhead: [12, s32],
 });
 
-export const netemAttributes = attributes({
+export const netemAttributes = attributes(() => ({
   correlations: [
     1,
     'TCA_NETEM_CORR',
@@ -48,7 +48,7 @@ export const netemAttributes = attributes({
   slot: [12, 'TCA_NETEM_SLOT', bytes],
   slotDistribution: [13, 'TCA_NETEM_SLOT_DIST', bytes],
   seed: [14, 'TCA_NETEM_PRNG_SEED', u64],
-});
+}));
 type Attributes = Decoded<typeof netemAttributes.entries>;
 interface Data extends Attributes {
   parameters: ReturnType<typeof netemParameters.decode>;

@@ -30,7 +30,7 @@ export const tbfParameters = struct(36, {
   mtu: [32, u32],
 });
 
-export const tbfAttributes = attributes({
+export const tbfAttributes = attributes(() => ({
   parameters: [1, 'TCA_TBF_PARMS', tbfParameters],
   rateTable: [2, 'TCA_TBF_RTAB', bytes],
   peakTable: [3, 'TCA_TBF_PTAB', bytes],
@@ -38,7 +38,7 @@ export const tbfAttributes = attributes({
   peakRate64: [5, 'TCA_TBF_PRATE64', u64],
   burst: [6, 'TCA_TBF_BURST', u32],
   peakBurst: [7, 'TCA_TBF_PBURST', u32],
-});
+}));
 export type TbfAttributes = Decoded<typeof tbfAttributes.entries>;
 
 interface TbfBase {
