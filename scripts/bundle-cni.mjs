@@ -20,8 +20,10 @@ const build = await rolldown({
   treeshake: {
     propertyReadSideEffects: false,
     manualPureFunctions: PURE,
-    // Kinds of links register themselves; nothing else does anything by being imported.
-    moduleSideEffects: (id) => /\/kinds\/|\/cni\/main\.js$/.test(id),
+    // Kinds of links register themselves, as do those of traffic control, of which bandwidth limits need a few; nothing
+    // else does anything by being imported.
+    moduleSideEffects: (id) =>
+      /\/kinds\/|\/tc\/(actions\/mirred|filters\/u32|qdiscs\/(ingress|tbf))\.js$|\/cni\/main\.js$/.test(id),
   },
   plugins: [
     {

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createVeth, getSysctl, listLinks, type Netns, setSysctl } from 'netloom';
@@ -6,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { CniHost } from './cni.ts';
 import { iproute } from './ip.ts';
 import { expectNoLeaks } from './leaks.ts';
-import { describeKernel } from './privilege.ts';
+import { describeKernel, testNeeds } from './privilege.ts';
 import { seen } from './witness.ts';
 
 const MAC = '02:00:00:00:00:05';
@@ -202,22 +201,11 @@ describeKernel('cni tuning', () => {
     expect(host.call('STATUS', config({ sysctl: { 'kernel.hostname': 'x' } })).output).toMatchObject({ code: 7 });
   });
 
-  const THEIRS = '/usr/lib/cni/tuning';
-  test.runIf(existsSync(THEIRS))("the reference plugin undoes netloom's changes, and netloom those of that", () => {
-    const OLDER = { cniVersion: '1.0.0', prevResult: { ...prevResult, cniVersion: '1.0.0' } };
+  testNeeds('reference plugins')("the reference plugin undoes netloom's changes, and netloom those of that", () => {
+    const older = { cniVersion: '1.0.0', prevResult: { ...prevResult, cniVersion: '1.0.0' } };
     const theirs = (command: string, given: object) => {
-      const { status, stdout } = spawnSync('nsenter', [`--net=/proc/${process.pid}/fd/${host.netns.fd}`, THEIRS], {
-        input: JSON.stringify({ name: 'net', ...given, ...OLDER }),
-        env: {
-          CNI_COMMAND: command,
-          CNI_CONTAINERID: 'c1',
-          CNI_IFNAME: 'eth0',
-          CNI_NETNS: '/run/netns/cni-c1',
-          CNI_PATH: '/',
-        },
-        encoding: 'utf8',
-      });
-      expect([status, stdout]).toEqual([0, expect.anything()]);
+      const call = { netns, program: '/usr/lib/cni/tuning', path: '/' };
+      expect(host.call(command, { ...given, ...older }, call).status).toBe(0);
     };
     const shared = { mac: MAC, mtu: 1400, promisc: true, allmulti: true };
     mkdirSync(dataDir);

@@ -43,6 +43,8 @@ export interface CniCall {
   readonly variables?: Readonly<Record<string, string | undefined>>;
   /** What starts the program in the host's namespace, where something is to be done to it. */
   readonly wrap?: readonly string[];
+  /** The executable of another plugin, in place of netloom-cni. */
+  readonly program?: string;
 }
 
 /** A machine with container runtime: its namespace, containers', and where addresses are kept. */
@@ -110,8 +112,9 @@ export class CniHost {
     rmSync(this.dataDir, { recursive: true });
   }
 
-  #arguments({ wrap = [] }: CniCall): string[] {
-    return [`--net=/proc/${process.pid}/fd/${this.netns.fd}`, ...wrap, process.execPath, PROGRAM];
+  #arguments({ wrap = [], program }: CniCall): string[] {
+    const command = program === undefined ? [process.execPath, PROGRAM] : [program];
+    return [`--net=/proc/${process.pid}/fd/${this.netns.fd}`, ...wrap, ...command];
   }
 
   #input(config: object | string): string {

@@ -63,6 +63,11 @@ const NEEDS = {
     lack: 'conntrack is not installed, or the kernel has no nf_conntrack_netlink',
     met: () => succeeds('conntrack', '--count'),
   },
+  'reference plugins': {
+    who: 'CNI plugins beside the reference ones',
+    lack: 'containernetworking-plugins is not installed',
+    met: () => existsSync('/usr/lib/cni/bandwidth') && existsSync('/usr/lib/cni/tuning'),
+  },
   qemu: {
     who: 'a QEMU guest on a TAP',
     lack: 'qemu-system-x86_64 is not installed',

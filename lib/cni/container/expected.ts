@@ -1,6 +1,6 @@
 /** CHECK: what ADD told of a container against what is there. Later plugins of a chain may have added to it. */
 import { formatIp, parsePrefix } from '../../addressing/ip.js';
-import { getLink, type Link, listAddresses, listRoutes, NetlinkError, type Netns } from '../../sync.js';
+import { getLink, type Link, type LinkRef, listAddresses, listRoutes, NetlinkError, type Netns } from '../../sync.js';
 import { CniError } from '../protocol/error.js';
 import type { Invocation } from '../protocol/plugin.js';
 import { type Interface, isV4, type Result } from '../protocol/result.js';
@@ -55,9 +55,9 @@ export function expectRoutes(netns: Netns, { routes }: Result): void {
   }
 }
 
-export function findLink(name: string, netns?: Netns): Link | undefined {
+export function findLink(ref: LinkRef, netns?: Netns): Link | undefined {
   try {
-    return getLink(name, { netns });
+    return getLink(ref, { netns });
   } catch (error) {
     if (error instanceof NetlinkError && error.code === 'ENODEV') return undefined;
     throw error;

@@ -1,6 +1,7 @@
 /** Every plugin that netloom-cni is, by the name that it is called by. */
 import { ipamPlugins } from '../ipam/ipam.js';
 import type { Plugin } from '../protocol/plugin.js';
+import { bandwidth } from './bandwidth/bandwidth.js';
 import { bridge } from './bridge/bridge.js';
 import { loopback } from './loopback.js';
 import { macvlan } from './macvlan.js';
@@ -14,4 +15,5 @@ export const plugins: Readonly<Record<string, Plugin>> = {
   ptp,
   macvlan,
   tuning,
+  bandwidth,
 };

@@ -4,6 +4,7 @@ import { CniError } from '../../protocol/error.js';
 import type { Fields } from '../../protocol/fields.js';
 import type { Invocation } from '../../protocol/plugin.js';
 import { wantedMac } from '../mac.js';
+import { refuseUnsupported } from '../unsupported.js';
 
 export interface BridgeConfig {
   readonly bridge: string;
@@ -36,7 +37,7 @@ const UNSUPPORTED = ['macspoofchk', 'uplinkInterface'] as const;
 
 export function readBridge(call: Invocation): BridgeConfig {
   const { fields, ipam } = call.config;
-  for (const name of UNSUPPORTED) refuse(fields, name);
+  refuseUnsupported('bridge', fields, UNSUPPORTED);
   const bridge = fields.text('bridge') || 'cni0';
   checkLinkName(bridge, 'bridge');
   const hairpin = fields.flag('hairpinMode') ?? false;
@@ -84,11 +85,4 @@ function readTrunk(fields: Fields): VlanRange[] {
     return id === undefined ? range : [...range, { vid: id, end: id }];
   });
   return (ranges ?? []).flat();
-}
-
-function refuse(fields: Fields, name: string): void {
-  const value = fields.value(name);
-  if (value === undefined || value === false || value === 0 || value === '') return;
-  if (Array.isArray(value) && value.length === 0) return;
-  throw new CniError('unsupportedField', `bridge: ${name} ${JSON.stringify(value)} is not supported`);
 }

@@ -2,7 +2,6 @@
  * The ifb that queues what a link receives: its name, and how it says whose it is, so that it is found when the link
  * is gone. Pure.
  */
-import { createHash } from 'node:crypto';
 import { NAME_LIMIT } from '../../link/attributes.js';
 import type { LinkRef } from '../../link/find.js';
 import type { Link } from '../../link/link.js';
@@ -15,6 +14,8 @@ const HASHED = 'bw_';
 export function ifbName(link: string): string {
   const name = `${PREFIX}${link}`;
   if (Buffer.byteLength(name) <= NAME_LIMIT) return name;
+  // Loaded here, since few names are long.
+  const { createHash } = process.getBuiltinModule('node:crypto');
   const digest = createHash('sha256').update(link).digest('hex');
   return `${HASHED}${digest.slice(0, NAME_LIMIT - HASHED.length)}`;
 }

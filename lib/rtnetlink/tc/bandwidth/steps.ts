@@ -12,6 +12,11 @@ import { deleteRequest } from '../../link/delete.js';
 import { getLinkRequest, isGone, type LinkRef } from '../../link/find.js';
 import { changeLinkRequest } from '../../link/finish.js';
 import type { Link } from '../../link/link.js';
+// The kinds that are used here, by name.
+import '../actions/mirred.js';
+import '../filters/u32.js';
+import '../qdiscs/ingress.js';
+import '../qdiscs/tbf.js';
 import { deleteFilterRequest, filterRequest, listFiltersRequest } from '../filter.js';
 import { INGRESS_HANDLE, TC_H_INGRESS, TC_H_ROOT } from '../handle.js';
 import { deleteQdiscRequest, newQdiscRequest, type RawQdisc } from '../qdisc.js';
