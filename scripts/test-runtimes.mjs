@@ -10,8 +10,12 @@ import { root, run, setUp } from './setup.mjs';
 
 /** What is installed where a file is missing. */
 const PACKAGES = {
+  '/usr/bin/podman': 'podman',
   '/usr/bin/crun': 'crun',
   '/usr/sbin/runc': 'runc',
+  '/usr/lib/cni/portmap': 'containernetworking-plugins',
+  '/usr/sbin/iptables': 'iptables',
+  '/usr/sbin/nft': 'nftables',
   '/bin/busybox': 'busybox-static',
 };
 
