@@ -11,6 +11,7 @@ import {
   setLink,
   setSysctl,
 } from '../../sync.js';
+import { now } from '../clock.js';
 import { CniError } from '../protocol/error.js';
 import { type IpConfig, isV4, type Result, type ResultRoute } from '../protocol/result.js';
 
@@ -69,12 +70,12 @@ function enableIpv6(netns: Netns, name: string): void {
 
 /** Waits until duplicate address detection is over: routes by an address that may not be used yet would be refused. */
 function settleAddresses(netns: Netns, link: Link): void {
-  const end = performance.now() + SETTLE_TIMEOUT;
+  const end = now() + SETTLE_TIMEOUT;
   for (;;) {
     const addresses = listAddresses({ netns, link, family: 'inet6' });
     const failed = addresses.find(({ flags }) => flags.includes('dadfailed'));
     if (failed !== undefined) throw new CniError('addresses', `${failed.address} is in use by another host`);
-    if (!addresses.some(({ flags }) => flags.includes('tentative')) || performance.now() > end) return;
+    if (!addresses.some(({ flags }) => flags.includes('tentative')) || now() > end) return;
     pause(20).now();
   }
 }

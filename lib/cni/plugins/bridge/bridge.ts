@@ -2,6 +2,7 @@
 
 import { pause } from '../../../pause.js';
 import { createVeth, getLink, type Link, type Netns, setLink } from '../../../sync.js';
+import { now } from '../../clock.js';
 import { announce, enableAnnouncements } from '../../container/announce.js';
 import { addAddresses, addRoutes, setSysctlIfThere } from '../../container/configure.js';
 import {
@@ -133,11 +134,11 @@ function configure(netns: Netns, container: Link, result: Result, { enableDad }:
 
 /** The bridge learns by a notice, somewhat later, that its port has a carrier; before, nothing goes through. */
 function waitForPort(port: Link): void {
-  const end = performance.now() + PORT_TIMEOUT;
+  const end = now() + PORT_TIMEOUT;
   for (let milliseconds = 1; ; milliseconds = Math.min(milliseconds * 2, 50)) {
     const { operState } = getLink(port);
     if (operState === 'up') return;
-    if (performance.now() > end) throw new CniError('kernel', `bridge port in error state: ${operState}`);
+    if (now() > end) throw new CniError('kernel', `bridge port in error state: ${operState}`);
     pause(milliseconds).now();
   }
 }
