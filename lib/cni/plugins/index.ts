@@ -3,10 +3,12 @@ import { ipamPlugins } from '../ipam/ipam.js';
 import type { Plugin } from '../protocol/plugin.js';
 import { bandwidth } from './bandwidth/bandwidth.js';
 import { bridge } from './bridge/bridge.js';
+import { ipvlan } from './ipvlan.js';
 import { loopback } from './loopback.js';
 import { macvlan } from './macvlan.js';
 import { ptp } from './ptp.js';
 import { tuning } from './tuning/tuning.js';
+import { vlan } from './vlan.js';
 
 export const plugins: Readonly<Record<string, Plugin>> = {
   ...ipamPlugins,
@@ -14,6 +16,8 @@ export const plugins: Readonly<Record<string, Plugin>> = {
   bridge,
   ptp,
   macvlan,
+  ipvlan,
+  vlan,
   tuning,
   bandwidth,
 };
