@@ -1,5 +1,5 @@
 import { createVeth, type Link, listLinks, type Netns, ping } from 'netloom';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { CniHost } from './cni.ts';
 import { iproute, witness } from './ip.ts';
 import { expectNoLeaks } from './leaks.ts';
@@ -65,6 +65,15 @@ describeKernel('cni macvlan', () => {
     host.add(CONFIG, { netns: container });
     host.add(CONFIG, { netns: other, id: 'c2' });
     expect((await ping('10.1.2.3', { netns: container, count: 1 })).received).toBe(1);
+  });
+
+  test('neighbours who knew its address elsewhere learn where it is now', async () => {
+    iproute(host.netns, 'ip address add 10.1.2.254/24 dev far');
+    iproute(host.netns, 'ip neighbour replace 10.1.2.2 lladdr 02:00:00:00:00:01 nud reachable dev far');
+    host.add(CONFIG, { netns: container });
+    const { address } = seen(container, 'eth0');
+    const known = () => witness(host.netns, 'ip neighbour show').find(({ dst }) => dst === '10.1.2.2')?.['lladdr'];
+    await vi.waitFor(() => expect(known()).toBe(address));
   });
 
   test.each(['private', 'vepa', 'passthru'])('mode %s', (mode) => {

@@ -3,8 +3,8 @@
  * gives, and taken away by DEL.
  */
 import { deleteLink, getLink, type Link, type Netns, setLink } from '../../sync.js';
-import { announce } from '../container/announce.js';
-import { addAddresses, addRoutes, setSysctlIfThere } from '../container/configure.js';
+import { enableAnnouncements } from '../container/announce.js';
+import { addAddresses, addRoutes } from '../container/configure.js';
 import {
   containerInterface,
   expectAddresses,
@@ -98,12 +98,9 @@ function configure(netns: Netns, link: Link, result: Result): void {
     setLink(link, { up: true });
     return;
   }
-  // When it comes up again, later on, the others are told as well.
-  setSysctlIfThere(`net/ipv4/conf/${link.name}/arp_notify`, 1, netns);
-  setSysctlIfThere(`net/ipv6/conf/${link.name}/ndisc_notify`, 1, netns);
+  enableAnnouncements(netns, link.name);
   addAddresses(netns, link, result.ips);
   addRoutes(link, result);
-  announce(link);
 }
 
 /** Deletes a link of that name and kind. One of another kind is somebody else's: it was there before an ADD that failed. */
