@@ -23,7 +23,9 @@ const build = await rolldown({
     // Kinds of links register themselves, as do those of traffic control, of which bandwidth limits need a few; nothing
     // else does anything by being imported.
     moduleSideEffects: (id) =>
-      /\/kinds\/|\/tc\/(actions\/mirred|filters\/u32|qdiscs\/(ingress|tbf))\.js$|\/cni\/main\.js$/.test(id),
+      /\/kinds\/|\/tun-kind\.js$|\/tc\/(actions\/mirred|filters\/u32|qdiscs\/(ingress|tbf))\.js$|\/cni\/main\.js$/.test(
+        id,
+      ),
   },
   plugins: [
     {

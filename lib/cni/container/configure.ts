@@ -24,7 +24,8 @@ export function addAddresses(netns: Netns, link: Link, ips: readonly IpConfig[])
   // Addresses come first: with arp_notify, the kernel tells the others of them when the link comes up.
   for (const { address } of ips) addAddress(link, addressSpec(address));
   setLink(link, { up: true });
-  if (gatewayOf(ips, false) !== undefined) settleAddresses(netns, link);
+  // A TAP has no carrier before a program of the container opens it, and without one detection does not begin.
+  if (link.kind !== 'tun' && gatewayOf(ips, false) !== undefined) settleAddresses(netns, link);
 }
 
 /** Adds the routes of a result. Those that say no gateway take that of their family. */

@@ -3,10 +3,12 @@ import { ipamPlugins } from '../ipam/ipam.js';
 import type { Plugin } from '../protocol/plugin.js';
 import { bandwidth } from './bandwidth/bandwidth.js';
 import { bridge } from './bridge/bridge.js';
+import { hostDevice } from './host-device/host-device.js';
 import { ipvlan } from './ipvlan.js';
 import { loopback } from './loopback.js';
 import { macvlan } from './macvlan.js';
 import { ptp } from './ptp.js';
+import { tap } from './tap.js';
 import { tuning } from './tuning/tuning.js';
 import { vlan } from './vlan.js';
 
@@ -18,6 +20,8 @@ export const plugins: Readonly<Record<string, Plugin>> = {
   macvlan,
   ipvlan,
   vlan,
+  'host-device': hostDevice,
+  tap,
   tuning,
   bandwidth,
 };
