@@ -117,14 +117,14 @@ export class Sockets {
     const batch = new Batch(this.#reserve(requests.length), this.label, syncOut, transaction);
     const { replies } = batch.add(requests, NOBODY);
     const buffer = takeBuffer();
-    let received = socket.exchange(batch.out.bytes, batch.out.length, buffer.bytes, transaction);
-    while (received > 0) {
-      batch.receive(buffer, received & ~UNFINISHED);
-      if (batch.open === 0) break;
-      received = socket.exchange(null, 0, buffer.bytes);
+    let size = socket.exchange(batch.out.bytes, batch.out.length, buffer.bytes, transaction);
+    while (size > 0) {
+      route(batch, buffer, size);
+      if ((size & UNFINISHED) === 0) break;
+      size = socket.exchange(null, 0, buffer.bytes);
     }
     giveBuffer(buffer);
-    if (batch.open > 0) batch.end(received);
+    if (batch.open > 0) batch.end(size);
     return replies;
   }
 
