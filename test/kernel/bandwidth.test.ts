@@ -21,6 +21,7 @@ import { abortAt, changing } from './abort-at.ts';
 import { iproute, witness } from './ip.ts';
 import { expectNoLeaks } from './leaks.ts';
 import { describeKernel } from './privilege.ts';
+import { SLOWNESS } from './slowness.ts';
 import { failure, seen, seenNames } from './witness.ts';
 
 const LIMITS = { egress: { rate: 20e6, burst: 32_000 }, ingress: { rate: 10e6, burst: 20_000, latency: 50 } };
@@ -306,7 +307,7 @@ describeKernel('bandwidth limits', () => {
         const signal = abortAt(netns, nth, changing);
         const error = await failure(limitBandwidth(a, LIMITS, { signal }));
         expect(error).toMatchObject({ name: 'AbortError' });
-        await vi.waitFor(untouched, { timeout: 5000, interval: 20 });
+        await vi.waitFor(untouched, { timeout: 5000 * SLOWNESS, interval: 20 });
         vi.restoreAllMocks();
       }
     });

@@ -14,6 +14,7 @@ import { abortAt } from './abort-at.ts';
 import { type HostNetwork, makeHostNetwork, ruleset, rulesetSorted } from './host-network.ts';
 import { expectNoLeaks } from './leaks.ts';
 import { describeKernel } from './privilege.ts';
+import { SLOWNESS } from './slowness.ts';
 import { failure, pathOf, run, runProgram } from './witness.ts';
 
 describeKernel.needs('nftables')('masquerade', () => {
@@ -187,7 +188,7 @@ describeKernel.needs('nftables')('masquerade', () => {
       vi.restoreAllMocks();
       if (error === undefined) break;
       expect(error.name).toBe('AbortError');
-      await vi.waitFor(() => expect(rulesetSorted(netns)).toEqual(before));
+      await vi.waitFor(() => expect(rulesetSorted(netns)).toEqual(before), { timeout: 5000 * SLOWNESS });
     }
     // The transaction that finds the address taken, the reading, the transaction that takes it over.
     expect(nth).toBe(3);

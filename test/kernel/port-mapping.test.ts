@@ -19,6 +19,7 @@ import { abortAt } from './abort-at.ts';
 import { type HostNetwork, makeHostNetwork, ruleset, rulesetSorted } from './host-network.ts';
 import { expectNoLeaks } from './leaks.ts';
 import { describeKernel } from './privilege.ts';
+import { SLOWNESS } from './slowness.ts';
 import { failure, ip, pathOf, run } from './witness.ts';
 
 const V4 = '10.1.0.5/24';
@@ -225,7 +226,7 @@ describeKernel.needs('nftables')('a published port', () => {
       vi.restoreAllMocks();
       if (error === undefined) break;
       expect(error.name).toBe('AbortError');
-      await vi.waitFor(() => expect(rulesetSorted(netns)).toEqual(before));
+      await vi.waitFor(() => expect(rulesetSorted(netns)).toEqual(before), { timeout: 5000 * SLOWNESS });
     }
     // The transaction that finds a port taken, the reading, the other transaction, and what comes behind it.
     expect(nth).toBeGreaterThan(3);
