@@ -80,6 +80,8 @@ export type { Action, ActionKinds, ActionTold, Control } from './rtnetlink/tc/ac
 export type { GactOptions } from './rtnetlink/tc/actions/gact.js';
 export type { MirredOptions } from './rtnetlink/tc/actions/mirred.js';
 export type { PoliceOptions } from './rtnetlink/tc/actions/police.js';
+export type { SkbeditOptions } from './rtnetlink/tc/actions/skbedit.js';
+export type { VlanActionOptions } from './rtnetlink/tc/actions/vlan.js';
 export type { BandwidthOptions } from './rtnetlink/tc/bandwidth/calls.js';
 export type { Bandwidth, BandwidthLimit, BandwidthLimits } from './rtnetlink/tc/bandwidth/limit.js';
 export type { ClassKey, ClassPlace, ClassSpec, TrafficClass, TrafficClassOf } from './rtnetlink/tc/class.js';

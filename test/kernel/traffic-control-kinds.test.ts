@@ -164,6 +164,30 @@ describeKernel('where the kernel has it, and with its word where it has not:', (
       'act_police',
       /police 0x\w+ rate 1Mbit burst 10000b mtu 2000b? action drop\/pipe/,
     ],
+    [
+      { kind: 'vlan', action: 'push', vlanId: 100, vlanPriority: 3, protocol: '802.1ad', control: 'pass' },
+      'act_vlan',
+      /vlan +push id 100 protocol 802\.1ad priority 3 pass/,
+    ],
+    [
+      { kind: 'vlan', action: 'modify', vlanId: 7, protocol: '802.1q', control: 'pipe' },
+      'act_vlan',
+      /vlan +modify id 7 protocol 802\.1Q pipe/,
+    ],
+    [{ kind: 'vlan', action: 'pop', control: 'pipe' }, 'act_vlan', /vlan +pop pipe/],
+    [
+      {
+        kind: 'skbedit',
+        mark: 5,
+        markMask: 15,
+        queueMapping: 1,
+        priority: 0x10020,
+        packetType: 'host',
+        control: 'continue',
+      },
+      'act_skbedit',
+      /skbedit +queue_mapping 1 +priority 1:20 +mark 5\/0xf +ptype host +continue/,
+    ],
   ];
 
   test.each(ACTIONS)('%o', async (action, module, shown) => {

@@ -26,6 +26,7 @@ import { INVERT, RULE_FLAGS, ruleAttributes, ruleFamily } from '../../lib/rtnetl
 import { scopeNumber } from '../../lib/rtnetlink/scope.js';
 import { CONTROLS } from '../../lib/rtnetlink/tc/action-kind.js';
 import { MIRRED_ACTIONS } from '../../lib/rtnetlink/tc/actions/mirred.js';
+import { VLAN_ACTIONS } from '../../lib/rtnetlink/tc/actions/vlan.js';
 import { FILTER_PROTOCOLS } from '../../lib/rtnetlink/tc/filter.js';
 import * as handles from '../../lib/rtnetlink/tc/handle.js';
 import { RTM } from '../../lib/rtnetlink/types.js';
@@ -37,6 +38,7 @@ const HEADERS = [
   ...['netlink.h', 'rtnetlink.h', 'if.h', 'if_link.h', 'if_addr.h', 'if_bridge.h', 'if_ether.h', 'if_vlan.h'],
   ...['neighbour.h', 'veth.h', 'lwtunnel.h', 'icmpv6.h', 'fib_rules.h', 'in.h', 'in6.h', 'net_namespace.h'],
   ...['gen_stats.h', 'pkt_sched.h', 'pkt_cls.h', 'tc_act/tc_gact.h', 'tc_act/tc_mirred.h'],
+  ...['tc_act/tc_vlan.h', 'tc_act/tc_skbedit.h'],
 ];
 const missing = missingHeaders(HEADERS);
 const c = missing.length > 0 ? new Map<string, number>() : constantsIn(HEADERS);
@@ -301,6 +303,7 @@ describe.skipIf(missing.length > 0)('the constants of traffic control', () => {
   test('actions', () => {
     const words = { continue: 'UNSPEC', pass: 'OK', drop: 'SHOT' };
     expectNumbers(prefixed('TC_ACT_', CONTROLS, words));
+    expectNumbers(prefixed('TCA_VLAN_ACT_', VLAN_ACTIONS));
     const { egress, ingress } = MIRRED_ACTIONS;
     expectNumbers([
       ...prefixed('TCA_EGRESS_', egress, { redirect: 'REDIR' }),

@@ -214,7 +214,7 @@ test.each<[string, () => unknown, string]>([
   [
     'an action that there is none of',
     () => addFilter.sync('d0', { ...U32, actions: [anyhow({ kind: 'explode' })] }, o),
-    'ERR_INVALID_ARG_VALUE addFilter: actions[0].kind "explode" is none of gact, mirred, police',
+    'ERR_INVALID_ARG_VALUE addFilter: actions[0].kind "explode" is none of gact, mirred, police, skbedit, vlan',
   ],
   [
     'a misspelt option of an action',
@@ -225,6 +225,31 @@ test.each<[string, () => unknown, string]>([
     'a control that there is none of',
     () => addFilter.sync('d0', { ...U32, actions: [anyhow({ kind: 'gact', control: 'burn' })] }, o),
     'ERR_INVALID_ARG_VALUE addFilter: actions[0].control "burn" is none of continue, pass,',
+  ],
+  [
+    'a tag without its number',
+    () => addFilter.sync('d0', { ...U32, actions: [anyhow({ kind: 'vlan', action: 'push' })] }, o),
+    'ERR_INVALID_ARG_TYPE addFilter: actions[0].vlanId must be a number; received undefined',
+  ],
+  [
+    'a number of a tag that is reserved',
+    () => addFilter.sync('d0', { ...U32, actions: [{ kind: 'vlan', action: 'push', vlanId: 4095 }] }, o),
+    'ERR_OUT_OF_RANGE addFilter: actions[0].vlanId 4095 is out of range (an integer, 0 to 4094)',
+  ],
+  [
+    'a number of a tag that is taken off',
+    () => addFilter.sync('d0', { ...U32, actions: [anyhow({ kind: 'vlan', action: 'pop', vlanId: 1 })] }, o),
+    'ERR_INVALID_ARG_VALUE addFilter: actions[0].vlanId 1 goes with push, modify only',
+  ],
+  [
+    'nothing to edit',
+    () => addFilter.sync('d0', { ...U32, actions: [{ kind: 'skbedit' }] }, o),
+    'ERR_INVALID_ARG_TYPE addFilter: actions[0].mark must be a number, where no queueMapping',
+  ],
+  [
+    'the mask of no mark',
+    () => addFilter.sync('d0', { ...U32, actions: [{ kind: 'skbedit', markMask: 1, priority: 1 }] }, o),
+    'ERR_INVALID_ARG_VALUE addFilter: actions[0].markMask 1 goes with `mark` only',
   ],
   [
     'a redirection to nowhere',

@@ -19,6 +19,8 @@ import { fibRuleHeader } from '../../../lib/rtnetlink/rule/attributes.js';
 import { gactParameters } from '../../../lib/rtnetlink/tc/actions/gact.js';
 import { mirredParameters } from '../../../lib/rtnetlink/tc/actions/mirred.js';
 import { policeParameters } from '../../../lib/rtnetlink/tc/actions/police.js';
+import { skbeditParameters } from '../../../lib/rtnetlink/tc/actions/skbedit.js';
+import { vlanParameters } from '../../../lib/rtnetlink/tc/actions/vlan.js';
 import { tcmsg } from '../../../lib/rtnetlink/tc/attributes.js';
 import { u32Key, u32Selector } from '../../../lib/rtnetlink/tc/filters/u32.js';
 import { htbGlobal, htbParameters } from '../../../lib/rtnetlink/tc/qdiscs/htb.js';
@@ -31,6 +33,7 @@ import { missingHeaders } from './uapi.js';
 const HEADERS = [
   ...['rtnetlink.h', 'if_link.h', 'if_addr.h', 'neighbour.h', 'if_vlan.h', 'if_bridge.h', 'fib_rules.h'],
   ...['gen_stats.h', 'pkt_sched.h', 'pkt_cls.h', 'tc_act/tc_gact.h', 'tc_act/tc_mirred.h'],
+  ...['tc_act/tc_vlan.h', 'tc_act/tc_skbedit.h'],
 ];
 const missing = [
   ...missingHeaders(HEADERS),
@@ -100,6 +103,8 @@ const STRUCTS: readonly [name: string, of: unknown, fields: (field: string) => s
   ['tc_u32_sel', u32Selector, snakeCase],
   ['tc_gact', gactParameters, snakeCase],
   ['tc_mirred', mirredParameters, snakeCase],
+  ['tc_vlan', vlanParameters, snakeCase],
+  ['tc_skbedit', skbeditParameters, snakeCase],
   ['tc_police', policeParameters, snakeCaseBut('peakRate', 'peakrate')],
   ['gnet_stats_queue', tcStatsAttributes.entries.queue[2], snakeCase],
   ['br_boolopt_multi', nested(dataOf('bridge'), 'booleanOptions'), fieldsOf({ value: 'optval', mask: 'optmask' })],

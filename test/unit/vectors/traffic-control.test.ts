@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { Netns } from '../../../lib/netns/netns.js';
+import type { Action } from '../../../lib/rtnetlink/tc/action-kind.js';
 import { addClass, deleteClass, listClasses } from '../../../lib/rtnetlink/tc/class-calls.js';
 import { addFilter, deleteFilter, listFilters, replaceFilter } from '../../../lib/rtnetlink/tc/filter-calls.js';
 import { newQdiscRequest } from '../../../lib/rtnetlink/tc/qdisc.js';
@@ -34,6 +35,9 @@ const d0 = 3;
 const d1 = 5;
 const v0 = 11;
 const redirect = { kind: 'mirred', action: 'redirect', to: d0 } as const;
+
+const matchall = (parent: 'ingress' | 'egress', action: Action) =>
+  ({ kind: 'matchall', parent, priority: 1, actions: [action] }) as const;
 
 const CALLS: Readonly<Record<string, (options: { netns: Netns }) => unknown>> = {
   'tc-qdisc-tbf': (o) => addQdisc.sync(d1, { kind: 'tbf', rate: 1e6, burst: 4096, latency: 400 }, o),
@@ -266,6 +270,29 @@ const CALLS: Readonly<Record<string, (options: { netns: Netns }) => unknown>> = 
         priority: 1,
         actions: [{ kind: 'police', rate: 1e6, burst: 10_000, exceed: 'drop' }],
       },
+      o,
+    ),
+  'tc/tc-filter-vlan-push': (o) =>
+    addFilter.sync(
+      d0,
+      matchall('ingress', { kind: 'vlan', action: 'push', vlanId: 100, vlanPriority: 3, protocol: '802.1ad' }),
+      o,
+    ),
+  'tc/tc-filter-vlan-modify': (o) =>
+    addFilter.sync(d0, matchall('ingress', { kind: 'vlan', action: 'modify', vlanId: 7, control: 'pass' }), o),
+  'tc/tc-filter-vlan-pop': (o) => addFilter.sync(d0, matchall('ingress', { kind: 'vlan', action: 'pop' }), o),
+  'tc/tc-filter-skbedit': (o) =>
+    addFilter.sync(
+      d0,
+      matchall('egress', {
+        kind: 'skbedit',
+        queueMapping: 1,
+        priority: 0x10020,
+        mark: 5,
+        markMask: 15,
+        packetType: 'host',
+        control: 'continue',
+      }),
       o,
     ),
   'tc/tc-filter-del': (o) =>

@@ -2,3 +2,5 @@
 import './gact.js';
 import './mirred.js';
 import './police.js';
+import './skbedit.js';
+import './vlan.js';
