@@ -1,5 +1,6 @@
 /** podman's containers on networks of netloom-cni. */
 import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { deleteLink, listLinks, listNetns, ping } from 'netloom';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -16,6 +17,9 @@ const BRIDGE = {
   hairpinMode: true,
   ipam: hostLocal('10.88.0.0/24'),
 };
+/** Bits per second, and bits. */
+const RATE = { ingressRate: 8_000_000, ingressBurst: 320_000, egressRate: 16_000_000, egressBurst: 320_000 };
+const CHAIN = [BRIDGE, { type: 'tuning', sysctl: { 'net.core.somaxconn': '500' } }, { type: 'bandwidth', ...RATE }];
 const NETWORKS = [
   { name: 'lab', plugins: [BRIDGE] },
   {
@@ -23,6 +27,7 @@ const NETWORKS = [
     plugins: [{ type: 'ptp', ipam: hostLocal('10.89.0.0/24', { routes: [{ dst: '10.89.0.0/16' }] }) }],
   },
   { name: 'ports', plugins: [BRIDGE, { type: 'portmap', capabilities: { portMappings: true } }] },
+  { name: 'chain', plugins: CHAIN },
 ];
 
 const WEB = 'mkdir /www && echo hello > /www/index.html && httpd -h /www';
@@ -121,6 +126,21 @@ describe('podman', () => {
     expect(podman.exec('client', 'wget', '-q', '-O', '-', 'http://10.88.0.1:8080/')).toBe('hello');
     podman('rm', '--force', '--time=0', 'web');
     await expect(fetch('http://127.0.0.1:8080/')).rejects.toThrow('fetch failed');
+  });
+
+  test('tuning and bandwidth follow in a chain', async () => {
+    expect(readdirSync(podman.plugins)).toEqual(expect.arrayContaining(['tuning', 'bandwidth']));
+    podman.start('web', ['--network=chain'], `${WEB} && yes | head -c 1000000 > /www/big`);
+    podman.start('c1', ['--network=chain']);
+    expect(podman.exec('c1', 'cat', '/proc/sys/net/core/somaxconn')).toBe('500');
+    // Of each container a port, and an ifb.
+    expect(links()).toHaveLength(6);
+    const fetchBig = `time wget -q -O /dev/null http://${addressOf('web', 'chain')}/big`;
+    const seconds = /^real.*?([0-9.]+)s$/m.exec(podman.exec('c1', 'sh', '-c', `${fetchBig} 2>&1`))?.[1];
+    // All but the burst has to wait.
+    expect(Number(seconds)).toBeGreaterThan(0.95);
+    podman('rm', '--force', '--time=0', 'c1');
+    expect(links()).toHaveLength(4);
   });
 
   test('a network that podman has made itself', async () => {

@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 const PROGRAM = fileURLToPath(new URL('../../dist/netloom-cni.cjs', import.meta.url));
 /** Debian's, for the plugins that a test takes from there. */
 export const REFERENCE_PLUGINS = '/usr/lib/cni';
-const APPLETS = ['cat', 'echo', 'httpd', 'ip', 'mkdir', 'ping', 'sh', 'sleep', 'wget'];
+const APPLETS = ['cat', 'echo', 'head', 'httpd', 'ip', 'mkdir', 'ping', 'sh', 'sleep', 'time', 'wget', 'yes'];
 const IMAGE = 'localhost/netloom/busybox:test';
 
 export interface Podman extends Disposable {
