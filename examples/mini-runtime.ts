@@ -5,14 +5,14 @@
  *                host: br0 10.0.0.1/24
  *        ┌─────────────────┼─────────────────┐
  *     web: eth0         client: eth0      slow: eth0
- *     10.0.0.2/24       10.0.0.3/24       10.0.0.4/24, which gets 8 Mbit/s
+ *     10.0.0.2/24       10.0.0.3/24       10.0.0.4/24, which gets 4 Mbit/s
  *     httpd             wget              wget
  */
 import { addRoute, createBridge, createNetns, createVeth, limitBandwidth, type Netns, setLink, waitFor } from 'netloom';
 import { type Container, makeContainer, run, start } from './mini-runtime/container.js';
 
 const SIZE = 1_000_000;
-const LIMIT = { rate: 8e6, burst: 32_768 };
+const LIMIT = { rate: 4e6, burst: 32_768 };
 
 async function main(): Promise<void> {
   // In place of the machine itself, which is not touched.
@@ -62,7 +62,7 @@ async function measure(container: Container): Promise<void> {
   // One burst passes at once. What is more has to wait.
   const limited = ((SIZE - LIMIT.burst) * 8) / LIMIT.rate;
   const side = time / 1000 < limited ? 'faster than' : 'within';
-  console.log(`${container.name}: ${bytes} bytes in ${time.toFixed(3)} ms, ${side} 8 Mbit/s`);
+  console.log(`${container.name}: ${bytes} bytes in ${time.toFixed(3)} ms, ${side} 4 Mbit/s`);
 }
 
 await main();

@@ -47,8 +47,8 @@ const OUTPUT: Record<string, string[]> = {
   'mini-runtime': [
     'client: default via 10.0.0.1 dev eth0',
     'client: hello from web, where process 1 is sh',
-    'client: 1000000 bytes in <ms>, faster than 8 Mbit/s',
-    'slow: 1000000 bytes in <ms>, within 8 Mbit/s',
+    'client: 1000000 bytes in <ms>, faster than 4 Mbit/s',
+    'slow: 1000000 bytes in <ms>, within 4 Mbit/s',
   ],
   relay: [
     '3 of 3 answered',
