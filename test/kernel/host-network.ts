@@ -29,8 +29,8 @@ export interface Place {
 
 const program = fileURLToPath(new URL('talk-program.mjs', import.meta.url));
 
-async function makePlace(): Promise<Place> {
-  const netns = await createNetns();
+/** A program that talks in a namespace, which it does not close. */
+export async function talkIn(netns: Netns): Promise<Place> {
   await setLink('lo', { up: true }, { netns });
   let child: ChildProcess | undefined;
   const waiting = new Map<number, (answer: string) => void>();
@@ -56,12 +56,12 @@ async function makePlace(): Promise<Place> {
     },
     ask: (question) => send({ ask: question }),
     async end() {
-      if (child !== undefined) {
-        const ended = new Promise((resolve) => child?.once('exit', resolve));
-        child.kill('SIGKILL');
-        await ended;
-      }
-      netns.close();
+      const ending = child;
+      child = undefined;
+      if (ending === undefined) return;
+      const ended = new Promise((resolve) => ending.once('exit', resolve));
+      ending.kill('SIGKILL');
+      await ended;
     },
   };
 }
@@ -75,7 +75,7 @@ export interface HostNetwork {
 }
 
 /** Waits until a link works: a bridge port learns, and IPv6 settles, a moment after they are up. */
-async function reaches(netns: Netns, address: string): Promise<void> {
+export async function reaches(netns: Netns, address: string): Promise<void> {
   for (let i = 0; i < 50; i++) {
     const { received } = await ping(address, { netns, count: 1, timeout: 100 });
     if (received > 0) return;
@@ -83,15 +83,12 @@ async function reaches(netns: Netns, address: string): Promise<void> {
   throw new Error(`${address} is not reached`);
 }
 
-const noDad = (address: string) => (address.includes(':') ? { address, flags: ['nodad' as const] } : address);
+export const noDad = (address: string) => (address.includes(':') ? { address, flags: ['nodad' as const] } : address);
 
 export async function makeHostNetwork(): Promise<HostNetwork> {
-  const [client, host, container, sibling] = (await Promise.all([1, 2, 3, 4].map(makePlace))) as [
-    Place,
-    Place,
-    Place,
-    Place,
-  ];
+  const [client, host, container, sibling] = (await Promise.all(
+    [1, 2, 3, 4].map(async () => talkIn(await createNetns())),
+  )) as [Place, Place, Place, Place];
   const { netns } = host;
   for (const name of ['net.ipv4.ip_forward', 'net.ipv6.conf.all.forwarding']) await setSysctl(name, 1, { netns });
   await createBridge({
@@ -132,7 +129,10 @@ export async function makeHostNetwork(): Promise<HostNetwork> {
     container,
     sibling,
     async [Symbol.asyncDispose]() {
-      for (const place of [client, host, container, sibling]) await place.end();
+      for (const place of [client, host, container, sibling]) {
+        await place.end();
+        place.netns.close();
+      }
     },
   };
 }

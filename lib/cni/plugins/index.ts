@@ -7,6 +7,7 @@ import { hostDevice } from './host-device/host-device.js';
 import { ipvlan } from './ipvlan.js';
 import { loopback } from './loopback.js';
 import { macvlan } from './macvlan.js';
+import { portmap } from './portmap/portmap.js';
 import { ptp } from './ptp.js';
 import { tap } from './tap.js';
 import { tuning } from './tuning/tuning.js';
@@ -24,4 +25,5 @@ export const plugins: Readonly<Record<string, Plugin>> = {
   tap,
   tuning,
   bandwidth,
+  portmap,
 };
