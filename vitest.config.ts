@@ -7,6 +7,7 @@ const source = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const alias = [
   { find: /^netloom$/, replacement: source('./lib/index.ts') },
   { find: /^netloom\/sync$/, replacement: source('./lib/sync.ts') },
+  { find: /^netloom\/cni$/, replacement: source('./lib/cni/cni.ts') },
 ];
 
 export default defineConfig({

@@ -15,7 +15,7 @@ function linksSeenBy(program: string): string[] {
 }
 
 describe.skipIf(notInstalled)('an installed package', () => {
-  test.each(['esm.mjs', 'commonjs.cjs', 'sync.mjs', 'worker.mjs'])('works from %s', (program) => {
+  test.each(['esm.mjs', 'commonjs.cjs', 'sync.mjs', 'cni.mjs', 'worker.mjs'])('works from %s', (program) => {
     expect(linksSeenBy(program)).toContain('lo');
   });
 
@@ -71,7 +71,7 @@ describe('the tarball', () => {
     expect(packed).toEqual(
       expect.arrayContaining([
         ...['dist/index.js', 'dist/index.d.ts', 'dist/sync.js', 'dist/sync.d.ts', 'LICENSE', 'README.md'],
-        ...['dist/netloom-cni.cjs', 'dist/netloom-cni.bundle.cjs'],
+        ...['dist/netloom-cni.cjs', 'dist/netloom-cni.bundle.cjs', 'dist/cni/cni.js', 'dist/cni/cni.d.ts'],
         `prebuilds/linux-${process.arch}/netloom.${libc}.node`,
         `prebuilds/linux-${process.arch}/netloom-exec.${libc}`,
       ]),

@@ -18,9 +18,19 @@ export function findContainer(call: Environment): Netns | undefined {
   return netns;
 }
 
+// A call is over before the next one begins.
+const opened: Netns[] = [];
+
+/** Closes what calls have opened, so that a process that goes on does not keep a container's namespace alive. */
+export function closeContainers(): void {
+  for (const netns of opened.splice(0)) netns.close();
+}
+
 function open(path: string): Netns | undefined {
   try {
-    return openNetns({ path });
+    const netns = openNetns({ path });
+    opened.push(netns);
+    return netns;
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     // ESRCH: the process of /proc/PID/ns/net is on its way out.

@@ -27,7 +27,7 @@ function execute(type: string, command: Command, call: Invocation): string {
   // Loaded here, since few configurations need it.
   const { spawnSync } = process.getBuiltinModule('node:child_process');
   const { error, status, stdout } = spawnSync(file, [], {
-    env: { ...process.env, CNI_COMMAND: command },
+    env: { ...process.env, ...variablesOf(command, call) },
     input: call.config.text,
     stdio: ['pipe', 'pipe', 'inherit'],
     encoding: 'utf8',
@@ -38,6 +38,15 @@ function execute(type: string, command: Command, call: Invocation): string {
   if (status !== 0) throw failure(file, stdout);
   return stdout;
 }
+
+const variablesOf = (command: Command, { containerId, netns, ifname, args, path }: Invocation) => ({
+  CNI_COMMAND: command,
+  CNI_CONTAINERID: containerId,
+  CNI_NETNS: netns,
+  CNI_IFNAME: ifname,
+  CNI_ARGS: [...args].map(([name, value]) => `${name}=${value}`).join(';'),
+  CNI_PATH: path.join(':'),
+});
 
 /** The error that the other program told. */
 function failure(file: string, output: string): CniError {

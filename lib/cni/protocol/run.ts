@@ -28,20 +28,27 @@ export interface Outcome {
 const SINCE: Readonly<Partial<Record<Command, Version>>> = { CHECK: '0.4.0', GC: '1.1.0', STATUS: '1.1.0' };
 
 export function run(call: Call, plugins: Readonly<Record<string, Plugin>>): Outcome {
-  let version: Version = LATEST;
+  let text = '';
+  const stdin = (): string => {
+    text = call.stdin();
+    return text;
+  };
   try {
-    const environment = readEnvironment(call.variables);
-    if (environment.command === 'VERSION') return { output: versionOutput(call.stdin()), status: 0 };
-    const text = readStdin(call);
-    version = replyVersion(text);
-    const config = parseConfig(text);
-    checkCommand(environment.command, config.cniVersion);
-    const result = perform(pluginOf(call.name, config, plugins), { ...environment, config });
-    const output = result === undefined ? '' : print(resultObject(result, config.cniVersion));
-    return { output, status: 0 };
+    const answer = answerTo({ ...call, stdin }, plugins);
+    return { output: answer === undefined ? '' : print(answer), status: 0 };
   } catch (error) {
-    return { output: print(errorObject(error, version)), status: 1 };
+    return { output: print(errorObject(error, replyVersion(text))), status: 1 };
   }
+}
+
+/** The answer to a call, undefined where it has none. Throws what `errorObject` makes an error object of. */
+export function answerTo(call: Call, plugins: Readonly<Record<string, Plugin>>): object | undefined {
+  const environment = readEnvironment(call.variables);
+  if (environment.command === 'VERSION') return versions(call.stdin());
+  const config = parseConfig(readStdin(call));
+  checkCommand(environment.command, config.cniVersion);
+  const result = perform(pluginOf(call.name, config, plugins), { ...environment, config });
+  return result && resultObject(result, config.cniVersion);
 }
 
 function perform(plugin: Plugin, call: Invocation): Result | undefined {
@@ -107,9 +114,9 @@ function replyVersion(text: string): Version {
   return isVersion(found) ? found : LATEST;
 }
 
-function versionOutput(text: string): string {
+function versions(text: string): object {
   const asked = text.trim() === '' ? undefined : new Fields(parseJson(text, 'version request')).value('cniVersion');
-  return print({ cniVersion: isVersion(asked) ? asked : LATEST, supportedVersions: VERSIONS });
+  return { cniVersion: isVersion(asked) ? asked : LATEST, supportedVersions: VERSIONS };
 }
 
 const print = (value: object): string => `${JSON.stringify(value, undefined, 2)}\n`;
