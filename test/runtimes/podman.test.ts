@@ -1,8 +1,8 @@
 /** podman's containers on networks of netloom-cni. */
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { deleteLink, listLinks, listNetns, ping } from 'netloom';
+import { deleteLink, listLinks, listNetns, listPortMappings, ping } from 'netloom';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { expectNoLeaks } from '../kernel/leaks.ts';
 import { listContainers } from './bundle.ts';
@@ -26,7 +26,10 @@ const NETWORKS = [
     name: 'wires',
     plugins: [{ type: 'ptp', ipam: hostLocal('10.89.0.0/24', { routes: [{ dst: '10.89.0.0/16' }] }) }],
   },
-  { name: 'ports', plugins: [BRIDGE, { type: 'portmap', capabilities: { portMappings: true } }] },
+  ...['portmap', 'debian-portmap'].map((type) => ({
+    name: type,
+    plugins: [BRIDGE, { type, capabilities: { portMappings: true } }],
+  })),
   { name: 'chain', plugins: CHAIN },
 ];
 
@@ -40,6 +43,7 @@ describe('podman', () => {
   let podman: Podman;
   beforeAll(() => {
     podman = makePodman(NETWORKS, [REFERENCE_PLUGINS]);
+    symlinkSync(join(REFERENCE_PLUGINS, 'portmap'), join(podman.plugins, 'debian-portmap'));
   });
   afterAll(() => podman[Symbol.dispose]());
   expectNoLeaks(() => listLinks());
@@ -118,14 +122,17 @@ describe('podman', () => {
     expect(ruleset()).not.toContain('10.88.0.');
   });
 
-  test('a published port is reached from the host', async () => {
-    podman.start('web', ['--network=ports', '--publish=8080:80'], WEB);
+  test.each(['portmap', 'debian-portmap'])('a port published by %s is reached from the host', async (network) => {
+    podman.start('web', [`--network=${network}`, '--publish=8080:80'], WEB);
     for (const address of ['127.0.0.1', '10.88.0.1'])
       await vi.waitFor(async () => expect(await (await fetch(`http://${address}:8080/`)).text()).toBe('hello\n'));
-    podman.start('client', ['--network=ports']);
+    // Which of the two it was.
+    expect((await listPortMappings()).map(({ hostPort }) => hostPort)).toEqual(network === 'portmap' ? [8080] : []);
+    podman.start('client', [`--network=${network}`]);
     expect(podman.exec('client', 'wget', '-q', '-O', '-', 'http://10.88.0.1:8080/')).toBe('hello');
     podman('rm', '--force', '--time=0', 'web');
     await expect(fetch('http://127.0.0.1:8080/')).rejects.toThrow('fetch failed');
+    expect(await listPortMappings()).toEqual([]);
   });
 
   test('tuning and bandwidth follow in a chain', async () => {
