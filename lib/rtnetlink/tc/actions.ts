@@ -3,14 +3,7 @@
  * kind of the action decides (TCA_ACT_*, linux/pkt_cls.h).
  */
 import { inField, outOfRange } from '../../errors.js';
-import {
-  type AttributeTable,
-  attributes,
-  attributesIn,
-  type Decoded,
-  type Entries,
-  writeAttribute,
-} from '../../netlink/attributes.js';
+import { attributes, attributesIn, writeAttribute } from '../../netlink/attributes.js';
 import type { ByteReader, ByteWriter } from '../../netlink/bytes.js';
 import { bytes, type Codec, u32 } from '../../netlink/codec.js';
 import { type ActionDefinition, type ActionTold, actionNamed, requireAction } from './action-kind.js';
@@ -36,22 +29,17 @@ const outline = {
   hardwareCount: [10, 'TCA_ACT_IN_HW_COUNT', u32],
 } as const;
 
-const tableOf = (definition: ActionDefinition | undefined) =>
-  flat(
-    attributes(() => ({
-      ...outline,
-      options: [2, 'TCA_ACT_OPTIONS', definition?.options ?? (bytes as Codec<unknown>)],
-    })),
-  );
+const tableOf = <T>(options: Codec<T>) =>
+  flat(attributes(() => ({ ...outline, options: [2, 'TCA_ACT_OPTIONS', options] })));
 
-type ActionTable = AttributeTable<Entries>;
+type ActionTable = ReturnType<typeof tableOf<unknown>>;
 const tables = new Map<ActionDefinition | undefined, ActionTable>();
 
 export function actionTable(kind: string | undefined): ActionTable {
   const definition = kind === undefined ? undefined : actionNamed(kind);
   let table = tables.get(definition);
   if (table === undefined) {
-    table = tableOf(definition) as unknown as ActionTable;
+    table = tableOf(definition?.options ?? (bytes as Codec<unknown>));
     tables.set(definition, table);
   }
   return table;
@@ -68,7 +56,7 @@ function encodeAction(out: ByteWriter, type: number, action: Readonly<Record<str
   const { kind, ...options } = action;
   const definition = requireAction(kind, 'kind');
   const data = payloadOf(definition, options, `a ${definition.kind} action`);
-  writeAttribute(out, type, actionTable(definition.kind), { kind, options: data } as Decoded<Entries>, '');
+  writeAttribute(out, type, actionTable(definition.kind), { kind: definition.kind, options: data }, '');
 }
 
 /** The actions of a filter, each as `{ kind, ... }`; their links are indices here. */
