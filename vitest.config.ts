@@ -60,6 +60,18 @@ export default defineConfig({
         },
       },
       {
+        // Run by test-cni.mjs alone, which installs the reference plugins.
+        extends: true,
+        test: {
+          name: 'conformance',
+          include: ['test/conformance/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 30_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 4 },
+        },
+      },
+      {
         // One file at a time: the leak checks look at state that all of them share.
         extends: true,
         test: {

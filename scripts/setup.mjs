@@ -37,6 +37,19 @@ export function run(command, args, { quiet = false, ...options } = {}) {
   process.exit(signal ? 1 : (status ?? 1));
 }
 
+/** Installs packages of Debian: which, by a file that is missing without. Needs root, as the tests that want them do. */
+export function installMissing(/** @type {Readonly<Record<string, string>>} */ packages) {
+  if (process.getuid?.() !== 0) {
+    console.error(`npm run ${process.env['npm_lifecycle_event']}: this needs root`);
+    process.exit(1);
+  }
+  const missing = Object.entries(packages).flatMap(([path, name]) => (existsSync(path) ? [] : [name]));
+  if (missing.length === 0) return;
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  run('apt-get', ['update', '-q'], { env });
+  run('apt-get', ['install', '-y', '-q', '--no-install-recommends', ...missing], { env });
+}
+
 /** Every file below the given files and directories whose name ends in one of `extensions`. */
 export function filesBelow(/** @type {string[]} */ paths, /** @type {string[]} */ extensions) {
   return paths

@@ -4,9 +4,8 @@
  * /var/lib of their own, so that the machine's own containers are not touched.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { root, run, setUp } from './setup.mjs';
+import { installMissing, root, setUp } from './setup.mjs';
 
 /** What is installed where a file is missing. */
 const PACKAGES = {
@@ -27,16 +26,7 @@ const ISOLATE = `
   ip link set lo up
   exec "$@"`;
 
-if (process.getuid?.() !== 0) {
-  console.error('npm run test:runtimes: container runtimes need root here: sudo npm run test:runtimes');
-  process.exit(1);
-}
-const missing = Object.entries(PACKAGES).flatMap(([path, name]) => (existsSync(path) ? [] : [name]));
-if (missing.length > 0) {
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  run('apt-get', ['update', '-q'], { env });
-  run('apt-get', ['install', '-y', '-q', '--no-install-recommends', ...missing], { env });
-}
+installMissing(PACKAGES);
 // A tree that was built in another way (with sanitizers) must not be rebuilt.
 if (!process.env['NETLOOM_NO_SETUP']) setUp();
 const vitest = [join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run', '--project=runtimes'];
