@@ -1,7 +1,9 @@
-/** A queue as streams: Node's Duplex, and those of the web. One frame is one chunk, in both directions. */
-import { Duplex, type DuplexOptions } from 'node:stream';
-import { ReadableStream, WritableStream } from 'node:stream/web';
-import { setTimeout } from 'node:timers/promises';
+/**
+ * A queue as streams: Node's Duplex, and those of the web. One frame is one chunk, in both directions. Node's modules are
+ * loaded where they are used: few queues become streams, and a CNI plugin that makes a TAP is waited for.
+ */
+import type { Duplex, DuplexOptions } from 'node:stream';
+import type { ReadableStream, WritableStream } from 'node:stream/web';
 
 /** What the streams need of a queue. */
 export interface FrameDuplex extends AsyncIterable<Uint8Array> {
@@ -16,7 +18,8 @@ const HIGH_WATER_MARK = 64;
 
 export function duplexOver(queue: FrameDuplex, options: DuplexOptions = {}): Duplex {
   const frames = queue[Symbol.asyncIterator]();
-  return new Duplex({
+  const stream = process.getBuiltinModule('node:stream');
+  return new stream.Duplex({
     readableHighWaterMark: HIGH_WATER_MARK,
     writableHighWaterMark: HIGH_WATER_MARK,
     ...options,
@@ -45,7 +48,8 @@ export function duplexOver(queue: FrameDuplex, options: DuplexOptions = {}): Dup
 /** `left` is called when the stream was cancelled, or failed: then the queue may have another. */
 export function readableOver(queue: FrameDuplex, left: () => void): ReadableStream<Uint8Array> {
   const frames = queue[Symbol.asyncIterator]();
-  return new ReadableStream<Uint8Array>(
+  const web = process.getBuiltinModule('node:stream/web');
+  return new web.ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         const { value } = await orLeft(frames.next(), left);
@@ -62,14 +66,16 @@ export function readableOver(queue: FrameDuplex, left: () => void): ReadableStre
 }
 
 /** `left` is called when the stream was closed or aborted, or failed: then the queue may have another. */
-export const writableOver = (queue: FrameDuplex, left: () => void): WritableStream<Uint8Array> =>
-  new WritableStream<Uint8Array>({
+export function writableOver(queue: FrameDuplex, left: () => void): WritableStream<Uint8Array> {
+  const web = process.getBuiltinModule('node:stream/web');
+  return new web.WritableStream<Uint8Array>({
     // The types of Node do not know the signal, which all of its versions here have.
     write: (frame, controller) =>
       orLeft(writeWhenPossible(queue, frame, (controller as { signal?: AbortSignal }).signal), left),
     close: left,
     abort: left,
   });
+}
 
 // An error ends a stream of the web for good, though the queue may go on: a link that was down comes up again.
 async function orLeft<T>(step: Promise<T>, left: () => void): Promise<T> {
@@ -84,7 +90,7 @@ async function orLeft<T>(step: Promise<T>, left: () => void): Promise<T> {
 async function writeWhenPossible(queue: FrameDuplex, frame: Uint8Array, signal?: AbortSignal): Promise<void> {
   for (let tries = 0; queue.write(frame) === 0; tries++) {
     // Nobody tells when there is room in a queue behind the socket, a qdisc say: `drained` resolves at once then.
-    if (tries > 0) await setTimeout(1, undefined, { signal });
+    if (tries > 0) await process.getBuiltinModule('node:timers/promises').setTimeout(1, undefined, { signal });
     await (signal ? roomUnlessAborted(queue, signal) : queue.drained());
   }
 }

@@ -54,6 +54,12 @@ describeKernel('netloom-cni', () => {
     expect(host.call('DEL', BRIDGE, { netns: host.netns, override: true }).status).toBe(0);
   });
 
+  test('has Node load no more modules at its start than a pod should wait for', () => {
+    const bundle = readFileSync(PROGRAM.replace('.cjs', '.bundle.cjs'), 'utf8');
+    const loaded = [...bundle.matchAll(/\brequire\(["'`](.*?)["'`]\)/g)].map(([, name]) => name);
+    expect([...new Set(loaded)].sort()).toEqual(['node:fs', 'node:os', 'node:path', 'node:util']);
+  });
+
   test('without a command it says what it is', () => {
     const { status, stdout, stderr } = spawnSync(process.execPath, [PROGRAM], { env: {}, encoding: 'utf8' });
     expect([status, stdout]).toEqual([0, '']);
