@@ -72,6 +72,24 @@ describeKernel('cni bridge', () => {
     expect(host.reserved('net')).toEqual([]);
   });
 
+  test('DEL after an ADD that failed for the link of another network leaves that alone', () => {
+    const netns = container;
+    host.add(CONFIG, { netns });
+    const other = { ...CONFIG, name: 'other', bridge: 'br1', ipam: { type: 'host-local', subnet: '10.9.0.0/24' } };
+    expect(host.call('ADD', other, { netns }).output).toMatchObject({ code: 100 });
+    expect(host.call('DEL', other, { netns })).toEqual({ status: 0, output: undefined });
+    expect(seenAddresses(netns, 'eth0')).toContain('10.1.2.2/24');
+    expect(host.call('DEL', CONFIG, { netns })).toEqual({ status: 0, output: undefined });
+    expect(seenNames(netns)).toEqual([]);
+  });
+
+  test('DEL after an ADD that failed for a link of another kind leaves that alone', () => {
+    iproute(container, 'ip link add eth0 type bridge');
+    expect(host.call('ADD', CONFIG, { netns: container }).output).toMatchObject({ code: 100 });
+    expect(host.call('DEL', CONFIG, { netns: container })).toEqual({ status: 0, output: undefined });
+    expect(seenNames(container)).toEqual(['eth0']);
+  });
+
   test('ADD a second time fails, and leaves the container attached', () => {
     const { ipam: _, ...config } = { ...CONFIG, isDefaultGateway: false };
     const [, port, eth0] = host.add(config, { netns: container }).interfaces ?? [];

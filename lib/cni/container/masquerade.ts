@@ -5,14 +5,11 @@ import { CniError } from '../protocol/error.js';
 import type { Invocation } from '../protocol/plugin.js';
 import type { IpConfig } from '../protocol/result.js';
 import type { Undo } from '../rollback.js';
-import { ownerName, staleOwners } from './owner.js';
-
-const ownerOf = (call: Invocation): string => ownerName(call.config.name, call);
+import { ownerOf, staleOwners } from './owner.js';
 
 /** Masquerades what comes from these addresses, unless it goes to their own subnets. */
 export function masquerade(call: Invocation, ips: readonly IpConfig[], undo: Undo): void {
   const owner = ownerOf(call);
-  undo(() => deleteMasquerade({ owner }));
   addMasquerade({
     owner,
     sources: ips.map(({ address }) => formatIp(parsePrefix(address).bytes)),
@@ -21,6 +18,7 @@ export function masquerade(call: Invocation, ips: readonly IpConfig[], undo: Und
       return `${formatIp(masked(bytes, length))}/${length}`;
     }),
   });
+  undo(() => deleteMasquerade({ owner }));
 }
 
 /** DEL: removes it, where ADD may have made it. */

@@ -4,6 +4,7 @@
  */
 
 import type { AttachmentId } from '../protocol/config.js';
+import type { Invocation } from '../protocol/plugin.js';
 import { shortHash } from '../short-hash.js';
 
 const NETWORK_LIMIT = 40;
@@ -13,10 +14,18 @@ const CONTAINER_LIMIT = 64;
 const short = (text: string, limit: number): string =>
   text.length <= limit ? text : `${text.slice(0, limit - 17)}~${shortHash(text, 16)}`;
 
-const ofNetwork = (network: string): string => `cni ${short(network, NETWORK_LIMIT)} `;
+const PREFIX = 'cni ';
+const ofNetwork = (network: string): string => `${PREFIX}${short(network, NETWORK_LIMIT)} `;
 
 export const ownerName = (network: string, { containerId, ifname }: AttachmentId): string =>
   `${ofNetwork(network)}${short(containerId, CONTAINER_LIMIT)} ${ifname}`;
+
+/** The name of the attachment that a call is about. */
+export const ownerOf = (call: Invocation): string => ownerName(call.config.name, call);
+
+/** Whether something says that it is another attachment's. What others have made says nothing. */
+export const isAnothers = (owner: string | undefined, call: Invocation): boolean =>
+  owner?.startsWith(PREFIX) === true && owner !== ownerOf(call);
 
 /** Which of these owners are attachments of a network that are not among the valid ones. */
 export function staleOwners(owners: Iterable<string>, network: string, valid: readonly AttachmentId[]): string[] {

@@ -1,7 +1,7 @@
 /** The configuration of the portmap plugin. Pure. */
 import { formatIp } from '../../../addressing/ip.js';
 import type { PortMapping, PortMappingSpec, PortProtocol } from '../../../netfilter/nat/mapping.js';
-import { ownerName } from '../../container/owner.js';
+import { ownerOf } from '../../container/owner.js';
 import { CniError } from '../../protocol/error.js';
 import type { Fields } from '../../protocol/fields.js';
 import type { Invocation } from '../../protocol/plugin.js';
@@ -58,8 +58,6 @@ function port(entry: Fields, name: string): number {
   if (value === undefined) throw new CniError('config', `${entry.place(name)} is missing`);
   return value;
 }
-
-export const ownerOf = (call: Invocation): string => ownerName(call.config.name, call);
 
 /** What is to be published of a container; undefined for nothing. */
 export function publishedBy(call: Invocation, result: Result): PortMappingSpec | undefined {

@@ -1,11 +1,11 @@
 /** portmap: ports of the host that lead to ports of a container. */
 import { mappedPortOf, planOf, portText, targetText } from '../../../netfilter/nat/mapping.js';
 import { addPortMapping, currentNetns, deletePortMappings, listPortMappings } from '../../../sync.js';
-import { staleOwners } from '../../container/owner.js';
+import { ownerOf, staleOwners } from '../../container/owner.js';
 import { CniError } from '../../protocol/error.js';
 import type { Plugin } from '../../protocol/plugin.js';
 import { chainedResult } from '../chained.js';
-import { ownerOf, publishedBy, readPortmap } from './config.js';
+import { publishedBy, readPortmap } from './config.js';
 
 export const portmap: Plugin = {
   add(call) {
