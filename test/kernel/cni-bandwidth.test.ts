@@ -122,6 +122,30 @@ describeKernel('cni bandwidth', () => {
     expect(qdiscs()).toEqual(limited());
   });
 
+  test('a second link of the container in the network is refused, and leaves the first as it is', () => {
+    host.add(config(LIMITS), { netns });
+    const first = prevResult;
+    const second = { netns, ifname: 'eth1' };
+    prevResult = host.add(BRIDGE, second);
+    expect(host.call('ADD', config(LIMITS), second).output).toMatchObject({
+      code: 100,
+      msg: expect.stringContaining('EEXIST'),
+    });
+    expect(qdiscs()).toEqual(limited());
+    expect(host.call('DEL', config(LIMITS), second).status).toBe(0);
+    expect(host.call('DEL', config(LIMITS), { ifname: 'eth1' }).status).toBe(0);
+    expect(host.call('DEL', BRIDGE, second).status).toBe(0);
+    expect(host.call('DEL', config(LIMITS), second).status).toBe(0);
+    expect(qdiscs()).toEqual(limited());
+    expect(host.call('CHECK', { ...config(LIMITS), prevResult: first }, { netns }).status).toBe(0);
+  });
+
+  test('DEL removes the ifb where the pair is still there, and the namespace is not known', () => {
+    host.add(config(LIMITS), { netns });
+    expect(host.call('DEL', config(LIMITS)).status).toBe(0);
+    expect(seenNames(host.netns)).not.toContain(IFB);
+  });
+
   test('DEL removes the ifb without the namespace, a result, or the pair', async () => {
     host.add(config(LIMITS), { netns });
     host.call('DEL', BRIDGE, { netns });

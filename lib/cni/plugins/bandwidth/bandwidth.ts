@@ -14,7 +14,9 @@ import {
 } from '../../../sync.js';
 import { findLink } from '../../container/expected.js';
 import { findContainer, openContainer } from '../../container/netns.js';
+import { isAnothers } from '../../container/owner.js';
 import { told } from '../../container/told.js';
+import { hostEndOf } from '../../container/veth.js';
 import { CniError } from '../../protocol/error.js';
 import type { Invocation, Plugin } from '../../protocol/plugin.js';
 import { withRollback } from '../../rollback.js';
@@ -39,11 +41,15 @@ export const bandwidth: Plugin = {
   del(call) {
     const ifb = ifbNameOf(call);
     const netns = findContainer(call);
-    const host = netns && peerOf(call, netns);
+    const host = netns && hostEndOf(findLink(call.ifname, netns));
     if (host !== undefined) removeBandwidthLimit(host, { ifb });
     // Also where the container is gone, and its pair with it.
     const left = findLink(ifb);
-    if (left?.kind === 'ifb') deleteLink(left, { ifExists: true });
+    if (left?.kind !== 'ifb') return;
+    const served = servedBy(left);
+    // Links of one container in one network have one name for it: the second's ADD fails, and DEL follows.
+    const isOthers = served !== undefined && (netns !== undefined || isAnothers(served.alias, call));
+    if (!isOthers) deleteLink(left, { ifExists: true });
   },
 
   check(call) {
@@ -58,8 +64,8 @@ export const bandwidth: Plugin = {
   gc() {
     // Whose they were is not to be seen any more, but that they serve nobody.
     for (const ifb of listLinks({ kind: 'ifb' })) {
-      const owner = IFB_NAME.test(ifb.name) ? ownerOf(ifb) : undefined;
-      if (owner !== undefined && findLink(owner.index) === undefined) deleteLink(ifb, { ifExists: true });
+      if (IFB_NAME.test(ifb.name) && ownerOf(ifb) !== undefined && servedBy(ifb) === undefined)
+        deleteLink(ifb, { ifExists: true });
     }
   },
 
@@ -80,18 +86,15 @@ function ifbNameOf({ config, containerId }: Invocation): string {
   return `bwp${digest.slice(0, 12)}`;
 }
 
-/** The other end of a container's link, if it is here. */
-function peerOf({ ifname }: Invocation, netns: Netns): Link | undefined {
-  const container = findLink(ifname, netns);
-  if (container?.kind !== 'veth' || container.parent === undefined) return undefined;
-  const peer = findLink(container.parent);
-  // In another namespace there may be a link of that index, too.
-  return peer?.kind === 'veth' && peer.parent === container.index ? peer : undefined;
+/** The link that an ifb queues for, where it says one, and that is there. */
+function servedBy(ifb: Link): Link | undefined {
+  const owner = ownerOf(ifb);
+  return owner && findLink(owner.index);
 }
 
-/** That end, which the result must tell of. */
+/** The host's end of the container's link, which the result must tell of. */
 function hostLinkOf(call: Invocation, netns: Netns): Link {
-  const peer = peerOf(call, netns);
+  const peer = hostEndOf(findLink(call.ifname, netns));
   if (peer === undefined)
     throw new CniError('config', `${call.ifname} of the container is no end of a veth pair whose other end is here`);
   if (!chainedResult(call).interfaces.some(({ name, sandbox }) => name === peer.name && !sandbox))

@@ -138,10 +138,11 @@ function* isThere(netns: Netns, index: number): Operation<boolean> {
 /** Takes away the filter, the ingress qdisc where nothing else needs it, and the ifb. */
 export function* takeAwayIngress(state: State, told: string | undefined): Operation<void> {
   const { netns, link, ifbs } = state;
-  yield* removeThese(netns, [
-    ...redirectRemoval(state),
-    ...ifbs.filter((ifb) => isIfbOf(ifb, link, told)).map((ifb) => deleteRequest(ifb.index)),
-  ]);
+  const requests = redirectRemoval(state);
+  for (const ifb of ifbs)
+    if (isIfbOf(ifb, link, told) && (yield* isLeftOver(netns, ifb, link, told)))
+      requests.push(deleteRequest(ifb.index));
+  yield* removeThese(netns, requests);
 }
 
 function redirectRemoval({ link: { index, name }, ingress, filters, redirect, dead }: State): Request[] {
