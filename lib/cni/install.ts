@@ -57,7 +57,8 @@ export function install(args: readonly string[], source: string): void {
   mkdirSync(join(directory, own), { recursive: true, mode: 0o755 });
   for (const [name, path] of Object.entries(files)) replace(join(directory, own, name), (at) => copyFileSync(path, at));
   replace(join(directory, LAUNCHER), (at) => {
-    writeFileSync(at, launcher(readFileSync(join(source, 'netloom-cni.cjs'), 'utf8'), own));
+    writeFileSync(at, launcher(readFileSync(join(source, 'netloom-cni.cjs'), 'utf8'), own), { mode: 0o755 });
+    // A umask may have taken away what everybody may.
     chmodSync(at, 0o755);
   });
   for (const name of names) replace(join(directory, name), (at) => symlinkSync(LAUNCHER, at));

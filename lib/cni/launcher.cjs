@@ -32,7 +32,8 @@ if (
   const { renameSync, writeFileSync } = require('node:fs');
   try {
     const unfinished = `${cache}.${process.pid}`;
-    writeFileSync(unfinished, script.createCachedData());
+    // Whatever the runtime's umask: who may write it says what root runs.
+    writeFileSync(unfinished, script.createCachedData(), { mode: 0o644 });
     renameSync(unfinished, cache);
   } catch {
     // Where it may not be written, the next one is as slow as this one was.

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -96,6 +96,14 @@ describeKernel('netloom-cni', () => {
         encoding: 'utf8',
       });
       expect(output).toBe('');
+      execFileSync('sh', ['-c', 'umask 0; exec "$0"', join(directory, 'netloom-cni')], {
+        env: { CNI_COMMAND: 'ADD', CNI_CONTAINERID: 'c1', CNI_NETNS: '/proc/self/ns/net', CNI_IFNAME: 'eth0' },
+        input: JSON.stringify({ cniVersion: '1.0.0', name: 'net', type: 'static', ipam: { type: 'static' } }),
+      });
+      const files = readdirSync(directory, { recursive: true, encoding: 'utf8' });
+      expect(files).toContainEqual(expect.stringMatching(/\/netloom-cni\.cache$/));
+      // What root runs nobody else may write.
+      for (const file of files) expect([file, statSync(join(directory, file)).mode & 0o022]).toEqual([file, 0]);
       expect(install('nothing')).toMatchObject({ status: 1, stderr: expect.stringContaining('nothing is neither') });
     } finally {
       rmSync(directory, { recursive: true });
