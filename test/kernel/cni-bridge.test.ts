@@ -287,6 +287,16 @@ describeKernel('cni bridge', () => {
     });
   });
 
+  test('CHECK knows a gateway that the configuration writes otherwise than the kernel', () => {
+    const routes = [{ dst: 'fd00:2::/64', gw: 'FD00:1:0::1' }];
+    const config = { ...CONFIG, ipam: { ...CONFIG.ipam, routes } };
+    const prevResult = host.add(config, { netns: container });
+    expect(host.call('CHECK', { ...config, prevResult }, { netns: container })).toEqual({
+      status: 0,
+      output: undefined,
+    });
+  });
+
   test('CHECK tells what is missing', () => {
     const prevResult = host.add(CONFIG, { netns: container });
     const problem = () => host.call('CHECK', { ...CONFIG, prevResult }, { netns: container }).output?.msg;

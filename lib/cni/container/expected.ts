@@ -1,5 +1,5 @@
 /** CHECK: what ADD told of a container against what is there. Later plugins of a chain may have added to it. */
-import { formatIp, parsePrefix } from '../../addressing/ip.js';
+import { formatIp, parseIp, parsePrefix } from '../../addressing/ip.js';
 import { getLink, type Link, type LinkRef, listAddresses, listRoutes, NetlinkError, type Netns } from '../../sync.js';
 import { CniError } from '../protocol/error.js';
 import type { Invocation } from '../protocol/plugin.js';
@@ -49,8 +49,10 @@ export function expectRoutes(netns: Netns, { routes }: Result): void {
     const found = listRoutes({ netns, family, ...(table !== undefined && { table }) }).filter(
       (route) => route.to === to,
     );
+    // As the kernel's routes are told: results have it as somebody wrote it.
+    const gateway = gw && formatIp(parseIp(gw));
     // A later plugin may have put another default route in place of this one.
-    const wanted = gw === undefined || to === 'default' ? found : found.filter(({ via }) => via === gw);
+    const wanted = gateway === undefined || to === 'default' ? found : found.filter(({ via }) => via === gateway);
     if (wanted.length === 0) throw changed(`route ${dst}${gw === undefined ? '' : ` via ${gw}`} is not there`);
   }
 }
