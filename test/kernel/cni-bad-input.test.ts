@@ -238,6 +238,18 @@ describeKernel.needs('nftables')('bad calls of netloom-cni', () => {
       [BRIDGE, { netns: host.netns }, ENVIRONMENT],
     ]);
     refuseAll('DEL', [[BRIDGE, { netns: host.netns }, ENVIRONMENT]]);
+    refuseAll(
+      'DEL',
+      [pipe, host.dataDir, '/dev/null'].map((netns) => [BRIDGE, { netns }, ENVIRONMENT]),
+    );
+  });
+
+  test('DEL of a namespace that was unmounted, and whose file is there still', () => {
+    const file = join(host.dataDir, 'file');
+    writeFileSync(file, '');
+    expect(host.call('DEL', BRIDGE, { netns: file })).toEqual({ status: 0, output: undefined });
+    expect(seenLinks(attached).map(({ ifname }) => ifname)).not.toContain('eth0');
+    expect(host.reserved('net')).toEqual([]);
   });
 
   test('a directory that is none', () => {

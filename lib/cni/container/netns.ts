@@ -1,4 +1,5 @@
 /** The namespace of a container, by the path that the runtime gives. */
+import { statSync } from 'node:fs';
 import { currentNetns, type Netns, openNetns } from '../../sync.js';
 import type { Environment } from '../protocol/environment.js';
 import { CniError } from '../protocol/error.js';
@@ -11,9 +12,12 @@ export function openContainer(call: Environment): Netns {
   return netns;
 }
 
-/** Opens it for DEL: undefined where the runtime does not name it, or it is gone. */
+/**
+ * Opens it for DEL: undefined where the runtime does not name it, or it is gone, also where the file is still there on
+ * which it was mounted: that a namespace was unmounted and its name not removed yet must not keep a pod from its end.
+ */
 export function findContainer(call: Environment): Netns | undefined {
-  const netns = call.netns === '' ? undefined : open(call.netns);
+  const netns = call.netns === '' ? undefined : open(call.netns, isFile);
   if (netns !== undefined) refuseOwn(netns, call);
   return netns;
 }
@@ -26,7 +30,9 @@ export function closeContainers(): void {
   for (const netns of opened.splice(0)) netns.close();
 }
 
-function open(path: string): Netns | undefined {
+const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+
+function open(path: string, isGone = (_path: string): boolean => false): Netns | undefined {
   try {
     const netns = openNetns({ path });
     opened.push(netns);
@@ -35,6 +41,7 @@ function open(path: string): Netns | undefined {
     if (!(error instanceof Error)) throw error;
     // ESRCH: the process of /proc/PID/ns/net is on its way out.
     if ('code' in error && ['ENOENT', 'ESRCH', 'ENOTDIR'].includes(String(error.code))) return undefined;
+    if (isGone(path)) return undefined;
     throw new CniError('environment', `CNI_NETNS: ${error.message}`);
   }
 }
