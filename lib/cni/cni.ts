@@ -1,4 +1,5 @@
 /** `netloom/cni`: the plugins of netloom-cni for a container runtime written for Node, in its own process. */
+import { wrongType } from '../errors.js';
 import { checkFields, fieldsOf } from '../rtnetlink/fields.js';
 import { closeContainers } from './container/netns.js';
 import { plugins } from './plugins/index.js';
@@ -51,12 +52,12 @@ const FIELDS = fieldsOf<keyof CniRequest>({
  * so a runtime that has others to serve meanwhile calls it in a Worker.
  *
  * @returns the result of ADD, the versions for VERSION; undefined for the other commands.
- * @throws CniError with the `code` that the specification gives.
+ * @throws CniError with the `code` that the specification gives; TypeError where the request itself is none.
  */
 export function cni(request: CniRequest & { readonly command: 'ADD' | 'VERSION' }): CniResult;
 export function cni(request: CniRequest): CniResult | undefined;
 export function cni(request: CniRequest): CniResult | undefined {
-  checkFields(request, FIELDS, 'a CNI call');
+  checkRequest(request);
   const { command, config, containerId, netns, ifname, args, path } = request;
   const variables = {
     CNI_COMMAND: command,
@@ -77,4 +78,15 @@ export function cni(request: CniRequest): CniResult | undefined {
   } finally {
     closeContainers();
   }
+}
+
+function checkRequest(request: CniRequest): void {
+  if (typeof request !== 'object' || request === null)
+    throw wrongType('request', "an object like { command: 'ADD', config }", request);
+  checkFields(request, FIELDS, 'a CNI call');
+  const { config, ...variables } = request;
+  if (typeof config !== 'object' || config === null)
+    throw wrongType('config', "an object like { cniVersion: '1.1.0', name: 'net', type: 'bridge' }", config);
+  for (const [name, value] of Object.entries(variables))
+    if (value !== undefined && typeof value !== 'string') throw wrongType(name, 'a string', value);
 }

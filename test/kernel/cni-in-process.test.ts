@@ -85,6 +85,9 @@ describeKernel('netloom/cni', () => {
       { command: 'ADD', config: { ...config, type: 'novel' }, ...attachment },
       { command: 'ADD', config, ...attachment, netns: '/run/netns/absent' },
       { command: 'ADD', config, ...attachment, ifName: 'eth0' },
+      { command: 'ADD', ...attachment },
+      { command: 'ADD', config: JSON.stringify(config), ...attachment },
+      { command: 'ADD', config, ...attachment, containerId: 5 },
     ]);
     expect(answers.map(({ name, code }) => [name, code])).toEqual([
       ['CniError', 4],
@@ -92,7 +95,11 @@ describeKernel('netloom/cni', () => {
       ['CniError', 7],
       ['CniError', 4],
       ['TypeError', 'ERR_INVALID_ARG_VALUE'],
+      ['TypeError', 'ERR_INVALID_ARG_TYPE'],
+      ['TypeError', 'ERR_INVALID_ARG_TYPE'],
+      ['TypeError', 'ERR_INVALID_ARG_TYPE'],
     ]);
+    expect(answers.at(-1)?.message).toBe('containerId must be a string; received 5');
     expect(seenNames(host.netns)).toEqual([]);
   });
 
