@@ -2,6 +2,7 @@ import { createVeth, listLinks, type Netns } from 'netloom';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { CniHost, type CniOutput } from './cni.ts';
 import { noDad, type Place, reaches, ruleset, talkIn } from './host-network.ts';
+import { iproute } from './ip.ts';
 import { expectNoLeaks } from './leaks.ts';
 import { describeKernel } from './privilege.ts';
 
@@ -147,6 +148,35 @@ describeKernel.needs('nftables')('cni portmap', () => {
       expect(host.call('CHECK', wanted, { netns }).status).toBe(0);
     }
     expect(ruleset(host.netns)).toEqual([]);
+  });
+
+  test('CHECK tells that the container does not reach its own port any more', () => {
+    host.add(config([TCP]), { netns });
+    iproute(host.netns, 'nft delete element inet netloom published4 { 10.1.2.2 }');
+    expect(host.call('CHECK', config([TCP]), { netns }).output).toMatchObject({
+      code: 102,
+      msg: '10.1.2.2 does not reach its own ports, nor do others near it',
+    });
+    expect(host.call('CHECK', config([TCP], { snat: false }), { netns }).status).toBe(0);
+  });
+
+  test('sctp is published as tcp and udp are', () => {
+    const wanted = config([{ ...TCP, protocol: 'SCTP' }]);
+    host.add(wanted, { netns });
+    expect(host.call('CHECK', wanted, { netns })).toEqual({ status: 0, output: undefined });
+    expect(host.ruleset()).toContain('sctp . 8080');
+    host.call('DEL', wanted, { netns });
+    expect(ruleset(host.netns)).toEqual([]);
+  });
+
+  test('STATUS tells that nf_tables cannot be used, where it is needed', () => {
+    const wrap = ['setpriv', '--bounding-set', '-net_admin', '--inh-caps', '-net_admin'];
+    const status = (more: object) => host.call('STATUS', { cniVersion: '1.1.0', ...more }, { wrap }).output;
+    const unavailable = { code: 50, msg: expect.stringContaining('nf_tables cannot be used: ') };
+    expect(status({ type: 'portmap' })).toMatchObject(unavailable);
+    expect(status({ ...BRIDGE, ipMasq: true })).toMatchObject(unavailable);
+    expect(status({ ...BRIDGE, type: 'ptp', ipMasq: true })).toMatchObject(unavailable);
+    expect(status({ ...BRIDGE, type: 'ptp' })).toBeUndefined();
   });
 
   test('GC removes the ports of those that are not attached any more', () => {

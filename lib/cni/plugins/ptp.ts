@@ -18,6 +18,7 @@ import { containerInterface, expectAddresses, expectLink, expectRoutes, prevResu
 import { enableForwarding } from '../container/forwarding.js';
 import { collectMasquerades, expectMasquerade, masquerade, removeMasquerade } from '../container/masquerade.js';
 import { findContainer, openContainer } from '../container/netns.js';
+import { expectNftables } from '../container/nftables.js';
 import { told } from '../container/told.js';
 import { collectVeths, hostEnd, removeVeth } from '../container/veth.js';
 import { allocateAddresses, ipamOf, requireIpam } from '../ipam/ipam.js';
@@ -83,7 +84,7 @@ export const ptp: Plugin = {
   },
 
   status(call) {
-    readPtp(call);
+    if (readPtp(call).ipMasq) expectNftables();
     ipamOf(call)?.status?.(call);
   },
 };

@@ -200,6 +200,16 @@ function backFrom(added: readonly Entry[], replaced: readonly Entry[]): Plan {
   };
 }
 
+/** Which of the entries are not there, or not so. */
+export function* missingEntries(netns: Netns, entries: readonly Entry[]): Operation<Entry[]> {
+  const { entries: there } = yield* readEntries(netns, [...new Set(entries.map(({ map }) => map))]);
+  const present = new Map(there.map((entry) => [idOf(entry), entry]));
+  return entries.filter((wanted) => {
+    const entry = present.get(idOf(wanted));
+    return entry === undefined || !isSame(entry, wanted);
+  });
+}
+
 const idOf = ({ map, key }: Entry): string =>
   `${map} ${Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1')}`;
 const isSame = (a: Entry, b: Entry): boolean =>

@@ -9,7 +9,7 @@ import { getLink } from '../../rtnetlink/link/find.js';
 import { netnsTold } from '../../rtnetlink/netns-told.js';
 import { getRoute } from '../../rtnetlink/route/find.js';
 import { getSysctl, setSysctl } from '../../sysctl.js';
-import { addEntries, type Conflict, type Entry, readEntries, removeEntries } from './entries.js';
+import { addEntries, type Conflict, type Entry, missingEntries, readEntries, removeEntries } from './entries.js';
 import { type MappedPort, mappedPortOf, type PortMappingSpec, planOf, portText, targetText } from './mapping.js';
 import type { ListByOwnerOptions, OwnerSelection } from './masquerade.js';
 import { checkOwner } from './owner.js';
@@ -136,5 +136,21 @@ export const listPortMappings = call(
     const netns = netnsOf(options.netns);
     const { entries } = yield* readEntries(netns, PORT_MAPS);
     return mappedPortsOf(netns, entries).filter((port) => owner === undefined || port.owner === owner);
+  },
+);
+
+/** For the CHECK of CNI: what of a spec is not in force, for errors to say. */
+export const findUnpublished = call(
+  'findUnpublished',
+  { netns: true },
+  function* (spec: PortMappingSpec, options: NetnsOptions = {}): Operation<string[]> {
+    const netns = netnsOf(netnsTold(spec.netns, options.netns));
+    const missing = yield* missingEntries(netns, planOf(spec).entries);
+    return missing.map((entry) => {
+      const port = mappedPortOf(netns, entry);
+      return port === undefined
+        ? `${formatIp(entry.key)} does not reach its own ports, nor do others near it`
+        : `port ${portText(port)} does not lead to ${targetText(port)}`;
+    });
   },
 );

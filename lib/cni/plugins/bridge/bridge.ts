@@ -15,6 +15,7 @@ import {
 import { enableForwarding } from '../../container/forwarding.js';
 import { collectMasquerades, expectMasquerade, masquerade, removeMasquerade } from '../../container/masquerade.js';
 import { findContainer, openContainer } from '../../container/netns.js';
+import { expectNftables } from '../../container/nftables.js';
 import { told } from '../../container/told.js';
 import { collectVeths, hostEnd, removeVeth } from '../../container/veth.js';
 import { allocateAddresses, ipamOf } from '../../ipam/ipam.js';
@@ -100,7 +101,7 @@ export const bridge: Plugin = {
   },
 
   status(call) {
-    readBridge(call);
+    if (readBridge(call).ipMasq) expectNftables();
     ipamOf(call)?.status?.(call);
   },
 };

@@ -1,6 +1,7 @@
 /** portmap: ports of the host that lead to ports of a container. */
-import { mappedPortOf, planOf, portText, targetText } from '../../../netfilter/nat/mapping.js';
-import { addPortMapping, currentNetns, deletePortMappings, listPortMappings } from '../../../sync.js';
+import { findUnpublished } from '../../../netfilter/nat/port-mapping.js';
+import { addPortMapping, deletePortMappings, listPortMappings } from '../../../sync.js';
+import { expectNftables } from '../../container/nftables.js';
 import { ownerOf, staleOwners } from '../../container/owner.js';
 import { CniError } from '../../protocol/error.js';
 import type { Plugin } from '../../protocol/plugin.js';
@@ -22,14 +23,8 @@ export const portmap: Plugin = {
   check(call) {
     const spec = publishedBy(call, chainedResult(call));
     if (spec === undefined) return;
-    const there = new Set(
-      listPortMappings({ owner: spec.owner }).map((port) => `${portText(port)} ${targetText(port)}`),
-    );
-    for (const entry of planOf(spec).entries) {
-      const port = mappedPortOf(currentNetns(), entry);
-      if (port !== undefined && !there.has(`${portText(port)} ${targetText(port)}`))
-        throw new CniError('changed', `port ${portText(port)} does not lead to ${targetText(port)}`);
-    }
+    const [problem] = findUnpublished.sync(spec);
+    if (problem !== undefined) throw new CniError('changed', problem);
   },
 
   gc({ config }) {
@@ -39,5 +34,6 @@ export const portmap: Plugin = {
 
   status(call) {
     readPortmap(call);
+    expectNftables();
   },
 };
