@@ -1,20 +1,19 @@
 /** TUN and TAP devices: `createTun`, `createTap`, `openPacketDevice`. */
 import { constants } from 'node:os';
 import { invalidValue, systemError } from '../errors.js';
-import type { OpenedTun, PacketQueueHandle } from '../native/packet-binding.js';
-import { type NetnsOptions, netnsOf } from '../netns/netns.js';
+import type { OpenedTun } from '../native/packet-binding.js';
+import type { NetnsOptions } from '../netns/netns.js';
 import { type CallOptions, call, type Operation } from '../operation.js';
 import { getLink, type LinkRef } from '../rtnetlink/link/find.js';
-import { finishLink, prepare } from '../rtnetlink/link/finish.js';
+import { finishLink } from '../rtnetlink/link/finish.js';
 import type { Link } from '../rtnetlink/link/link.js';
-import { aboutMaster, masterIndexOf } from '../rtnetlink/link/master.js';
 import { adopt, isDescriptor, type PacketDescriptor } from './adopt.js';
 import { PacketDevice } from './device.js';
 import { isTapLink, openTapLink } from './macvtap.js';
+import { flagsFor, makeTun } from './make-tun.js';
 import { offloadOf, planVnet, type VnetOptions, type VnetPlan } from './offload-option.js';
-import { closeHandles, IFF, openTun } from './open.js';
-import { checkQueues, checkSpec, type DeviceMode, type TapSpec, type TunSpec } from './spec.js';
-import { tunIoctl } from './tun-ioctl.js';
+import { closeHandles, openTun } from './open.js';
+import { checkQueues, type DeviceMode, type TapSpec, type TunSpec } from './spec.js';
 import './tun-kind.js';
 
 /**
@@ -46,36 +45,11 @@ export const createTun = call(
 );
 
 function* create(mode: DeviceMode, spec: TapSpec): Operation<PacketDevice> {
-  checkSpec(mode, spec);
-  const { name = `${mode}%d`, queues = 1, persist, owner = -1, ownerGroup = -1, addresses, altNames } = spec;
-  const vnet = planVnet(spec);
-  const remaining = { addresses, altNames, changes: linkOptionsOf(spec) };
-  // For what it refuses. The name that later errors tell is known only once there is a device.
-  prepare(name, remaining);
-  const netns = netnsOf(spec.netns);
-  const master = spec.master === undefined ? undefined : yield* masterIndexOf(netns, spec.master);
-  const flags = flagsFor(mode, queues > 1, vnet) | IFF.TUN_EXCL;
-  const opened = yield* openTun(netns, name, { flags, queues, owner, group: ownerGroup, ...vnet, joined: 0 });
-  try {
-    const link = yield* finishLink(netns, opened.index, opened.name, { ...remaining, master });
-    // Last, so that a device that did not come to be leaves nothing behind.
-    if (persist === true) yield* tunIoctl(fdOf(opened), opened.name, 'TUNSETPERSIST', 1, 0);
-    return deviceOf(link, opened, mode, queues > 1, vnet);
-  } catch (error) {
-    yield* closeHandles(opened.queues);
-    throw aboutMaster(error, master);
-  }
+  const { link, opened, vnet, multiQueue } = yield* makeTun(mode, spec);
+  return deviceOf(link, opened, mode, multiQueue, vnet);
 }
 
-const flagsFor = (mode: DeviceMode, multiQueue: boolean, { vnetHeaderSize }: VnetPlan): number =>
-  (mode === 'tap' ? IFF.TAP : IFF.TUN) |
-  IFF.NO_PI |
-  (multiQueue ? IFF.MULTI_QUEUE : 0) |
-  (vnetHeaderSize > 0 ? IFF.VNET_HDR : 0);
-
 const layerOf = (mode: DeviceMode): 2 | 3 => (mode === 'tap' ? 2 : 3);
-
-const fdOf = ({ queues }: OpenedTun): number => (queues[0] as PacketQueueHandle).fd;
 
 const deviceOf = (
   link: Link,
@@ -91,14 +65,6 @@ const deviceOf = (
     vnetHeaderSize,
     offload: offloadOf(offload),
   });
-
-// What setLink would take: the options of any link, without those of the device.
-function linkOptionsOf(spec: TapSpec) {
-  const { name: _name, netns: _netns, addresses: _addresses, altNames: _altNames, master: _master, ...rest } = spec;
-  const { queues: _queues, persist: _persist, owner: _owner, ownerGroup: _ownerGroup, ...others } = rest;
-  const { offload: _offload, vnetHeaderSize: _vnetHeaderSize, ...options } = others;
-  return options;
-}
 
 export interface OpenPacketDeviceOptions extends NetnsOptions, VnetOptions {
   /** Queues to open, 1 to 256; more than one only if the device was made with several. 1 if absent. */

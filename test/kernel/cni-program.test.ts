@@ -60,6 +60,11 @@ describeKernel('netloom-cni', () => {
     expect([...new Set(loaded)].sort()).toEqual(['node:fs', 'node:os', 'node:path', 'node:util']);
   });
 
+  test('has nothing that reads or writes frames, which no plugin does', () => {
+    const bundle = readFileSync(PROGRAM.replace('.cjs', '.bundle.cjs'), 'utf8');
+    expect(bundle).not.toMatch(/\b(PacketDevice|PacketQueue|FrameSlab)\b/);
+  });
+
   test('without a command it says what it is', () => {
     const { status, stdout, stderr } = spawnSync(process.execPath, [PROGRAM], { env: {}, encoding: 'utf8' });
     expect([status, stdout]).toEqual([0, '']);

@@ -2,7 +2,8 @@
  * tap: a container's link is a TAP, whose frames a program in the container reads and writes once it opens it. It stays
  * when nobody has it open.
  */
-import { createTap, deleteLink, isKind, type Link, type Netns } from '../../sync.js';
+import { createClosedTap } from '../../packet/make-tun.js';
+import { deleteLink, isKind, type Link, type Netns } from '../../sync.js';
 import { findLink } from '../container/expected.js';
 import { CniError } from '../protocol/error.js';
 import { wantedMac } from './mac.js';
@@ -41,11 +42,10 @@ export const tap = singleLink<TapConfig>({
 
   make({ ifname }, { multiQueue, bridge, ...options }, netns, undo) {
     const master = bridge === undefined ? undefined : bridgeNamed(bridge, netns);
-    // Not there any more where ADD is killed before its end: `persist` is the last step.
-    const device = createTap({ ...options, name: ifname, netns, master, queues: multiQueue ? 2 : 1, persist: true });
-    undo(() => deleteLink(device.link, { ifExists: true }));
-    device[Symbol.dispose]();
-    return device.link;
+    // Not there any more where ADD is killed before its end: that it stays is the last step.
+    const link = createClosedTap.sync({ ...options, name: ifname, netns, master, queues: multiQueue ? 2 : 1 });
+    undo(() => deleteLink(link, { ifExists: true }));
+    return link;
   },
 
   remove({ ifname }, netns) {
