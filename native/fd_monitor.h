@@ -45,7 +45,7 @@ class FdMonitor : public Napi::ObjectWrap<Self>, private FdObserver {
     poll_ = *poll;
     if (const int error = poll_->Ask(kEvents, keep_alive_); error != 0) {
       std::exchange(poll_, nullptr)->Close();
-      Refused(error).Throw(info.Env());
+      PollRefused(error).Throw(info.Env());
       return;
     }
     fd_ = std::move(fd);
@@ -64,7 +64,7 @@ class FdMonitor : public Napi::ObjectWrap<Self>, private FdObserver {
   void KeepAlive(const Napi::CallbackInfo& info) {
     keep_alive_ = info[0].ToBoolean();
     if (poll_ == nullptr) return;
-    if (const int error = poll_->Ask(kEvents, keep_alive_); error != 0) Refused(error).Throw(info.Env());
+    if (const int error = poll_->Ask(kEvents, keep_alive_); error != 0) PollRefused(error).Throw(info.Env());
   }
 
   void Close(const Napi::CallbackInfo&) {
@@ -84,14 +84,8 @@ class FdMonitor : public Napi::ObjectWrap<Self>, private FdObserver {
     if (!CallFromLoop(env, this->Value(), callback_.Value())) return;
     if (poll_ == nullptr) return;
     // Nobody called, and a monitor that hears no more must not look like one for which nothing happens.
-    if (const int error = poll_->Ask(kEvents, keep_alive_); error != 0) {
-      const napi_value exception = Refused(error).ToJs(env);
-      if (exception != nullptr) napi_fatal_exception(env, exception);
-    }
+    if (const int error = poll_->Ask(kEvents, keep_alive_); error != 0) PollRefused(error).ThrowFromLoop(env);
   }
-
-  // By libuv, which has the descriptor's number for another one's.
-  static SystemError Refused(int error) { return {"uv_poll_start", -error, {}}; }
 
   void OnPollGone() override {
     poll_ = nullptr;

@@ -15,6 +15,11 @@
 
 namespace netloom {
 
+// What Ask() has failed with: libuv has the descriptor's number for another one's.
+inline SystemError PollRefused(int error) {
+  return {"uv_poll_start", -error, {}};
+}
+
 class FdObserver {
  public:
   virtual ~FdObserver() = default;
@@ -34,7 +39,7 @@ class FdPoll {
   FdPoll& operator=(const FdPoll&) = delete;
 
   // 0 or a negative errno.
-  int Ask(int events, bool keep_alive = true);
+  [[nodiscard]] int Ask(int events, bool keep_alive = true);
   // Takes it back.
   void Forget(int events);
   // Calls OnTurn() in each turn of the event loop, which does not sleep, until it is told otherwise.

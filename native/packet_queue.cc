@@ -185,8 +185,9 @@ Napi::Value PacketQueue::StartFlow(const Napi::CallbackInfo& info) {
   flowing_.Begin(*this, info[1].As<Napi::Function>());
   refusal_ = kFlows;
   ++*flows_;
-  SpinOrWait(busy || HasMore());
-  return Napi::Number::New(env, 0);
+  error = SpinOrWait(busy || HasMore());
+  if (error != 0) EndFlow();
+  return Napi::Number::New(env, error);
 }
 
 void PacketQueue::StopFlow(const Napi::CallbackInfo&) {
@@ -209,7 +210,8 @@ void PacketQueue::KeepAlive(const Napi::CallbackInfo& info) {
   if (spinning_) {
     poll_->Spin(true, keep_alive_);
   } else {
-    poll_->Ask(UV_READABLE, keep_alive_);
+    const int error = poll_->Ask(UV_READABLE, keep_alive_);
+    if (error != 0) PollRefused(error).Throw(info.Env());
   }
 }
 
@@ -241,7 +243,7 @@ void PacketQueue::RunFlow(int status) {
     flow_.Met(static_cast<uint32_t>(count), now);
   } while ((spins && flow_.Lingers(now, *flows_ == 1)) || (HasMore() && flow_.most() > 0));
   const bool stays_hot = spins && flow_.StaysHot(now);
-  SpinOrWait(stays_hot || HasMore());
+  if (const int error = SpinOrWait(stays_hot || HasMore()); error != 0) TellFlow(error);
 }
 
 // The count of frames that are in the slab now, 0, or a negative errno.
@@ -259,14 +261,12 @@ bool PacketQueue::TellFlow(int count) {
   return CallFromLoop(Env(), Value(), callback, 1, &argument);
 }
 
-void PacketQueue::SpinOrWait(bool spin) {
+int PacketQueue::SpinOrWait(bool spin) {
   if (spin != spinning_) poll_->Spin(spin, keep_alive_);
   spinning_ = spin;
-  if (spin) {
-    poll_->Forget(UV_READABLE);
-  } else {
-    poll_->Ask(UV_READABLE, keep_alive_);
-  }
+  if (!spin) return poll_->Ask(UV_READABLE, keep_alive_);
+  poll_->Forget(UV_READABLE);
+  return 0;
 }
 
 void PacketQueue::StopSpinning() {

@@ -80,7 +80,7 @@ class PacketQueue final : public Napi::ObjectWrap<PacketQueue>, private FdObserv
   // Whether frames are here that the descriptor has not any more.
   [[nodiscard]] bool HasMore() const { return socket_ != nullptr && socket_->HasMore(); }
   // Begins to wait for `events`: 0 or a negative errno.
-  int Ask(int events, bool keep_alive);
+  [[nodiscard]] int Ask(int events, bool keep_alive);
   // Why reading cannot begin now, as a negative errno; 0 if it can.
   [[nodiscard]] int Occupied() const;
   Napi::Value Await(const Napi::CallbackInfo& info, Pending* pending, int event);
@@ -90,7 +90,8 @@ class PacketQueue final : public Napi::ObjectWrap<PacketQueue>, private FdObserv
   void RunFlow(int status);
   int ReadForFlow(int status);
   bool TellFlow(int count);
-  void SpinOrWait(bool spin);
+  // 0 or a negative errno.
+  [[nodiscard]] int SpinOrWait(bool spin);
   void StopSpinning();
   Napi::Function EndFlow();
 

@@ -274,17 +274,23 @@ PingSocket::PingSocket(const Napi::CallbackInfo& info) : ObjectWrap(info) {
     return;
   }
   poll_ = *poll;
+  if (const int error = poll_->Ask(UV_READABLE); error != 0) {
+    std::exchange(poll_, nullptr)->Close();
+    PollRefused(error).Throw(info.Env());
+    return;
+  }
   fd_ = std::move(socket.fd);
   readable_ = std::move(readable);
   Ref();
-  poll_->Ask(UV_READABLE);
 }
 
 void PingSocket::OnEvents(int, int) {
   const Napi::Env env = Env();
   const Napi::HandleScope scope(env);
   if (!CallFromLoop(env, Value(), readable_.Value())) return;
-  if (poll_ != nullptr) poll_->Ask(UV_READABLE);
+  if (poll_ == nullptr) return;
+  // Nobody called, and answers that are not heard must not look like none.
+  if (const int error = poll_->Ask(UV_READABLE); error != 0) PollRefused(error).ThrowFromLoop(env);
 }
 
 void PingSocket::OnPollGone() {

@@ -74,7 +74,7 @@ Status Pump::Start(const Napi::Function& ended) {
     frames_->Join();
     if (!end) return end.error();
     (*end)->Close();
-    return SystemError{"epoll_ctl", -error, {}};
+    return PollRefused(error);
   }
   end_ = *end;
   ended_ = Napi::Persistent(ended);
@@ -95,10 +95,11 @@ void Pump::Stats(const Napi::CallbackInfo& info) {
 }
 
 // Somebody waits for the end from now on.
-void Pump::Stop(const Napi::CallbackInfo&) {
+void Pump::Stop(const Napi::CallbackInfo& info) {
   if (end_ == nullptr) return;
-  end_->Ask(UV_READABLE);
+  const int error = end_->Ask(UV_READABLE);
   frames_->Stop();
+  if (error != 0) PollRefused(error).Throw(info.Env());
 }
 
 // The thread may have ended by itself, and the loop not have heard of it yet.
@@ -113,7 +114,8 @@ Napi::Value Pump::Join(const Napi::CallbackInfo& info) {
 }
 
 void Pump::KeepAlive(const Napi::CallbackInfo& info) {
-  if (end_ != nullptr) end_->Ask(UV_READABLE, info[0].ToBoolean());
+  if (end_ == nullptr) return;
+  if (const int error = end_->Ask(UV_READABLE, info[0].ToBoolean()); error != 0) PollRefused(error).Throw(info.Env());
 }
 
 void Pump::OnEvents(int, int) {

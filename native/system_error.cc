@@ -55,4 +55,9 @@ void SystemError::Throw(napi_env env) const {
   if (error != nullptr) napi_throw(env, error);
 }
 
+void SystemError::ThrowFromLoop(napi_env env) const {
+  const napi_value exception = ToJs(env);
+  if (exception != nullptr) napi_fatal_exception(env, exception);
+}
+
 }  // namespace netloom

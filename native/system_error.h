@@ -28,6 +28,8 @@ struct SystemError {
   // path. Empty when the environment is terminating.
   [[nodiscard]] napi_value ToJs(napi_env env) const;
   void Throw(napi_env env) const;
+  // Where no JavaScript has called: the process's uncaughtException.
+  void ThrowFromLoop(napi_env env) const;
 };
 
 template <typename T>
