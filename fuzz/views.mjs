@@ -7,12 +7,7 @@
  * range. A failure prints the bytes and the seed, with which the same comes again.
  */
 import assert from 'node:assert/strict';
-import { ArpView } from '../dist/packet/views/arp.js';
-import { EthernetView } from '../dist/packet/views/ethernet.js';
-import { IcmpView } from '../dist/packet/views/icmp.js';
-import { Ipv4View } from '../dist/packet/views/ipv4.js';
-import { Ipv6View } from '../dist/packet/views/ipv6.js';
-import { UdpView } from '../dist/packet/views/udp.js';
+import { ArpView, EthernetView, IcmpView, Ipv4View, Ipv6View, UdpView } from '../dist/index.js';
 
 const seconds = Number(process.argv[2] ?? 10);
 const seed = Number(process.argv[3] ?? Date.now() % 2 ** 31);

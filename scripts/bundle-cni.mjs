@@ -1,21 +1,22 @@
 /**
- * Makes the executable netloom-cni from what was compiled: one file, without what it does not use, and its launcher. Not
- * a step that users take: what is published has it.
- *
- * rolldown comes with vitest anyway; it is named among the dependencies because the build needs it too.
+ * Makes the executable netloom-cni from lib/cni/main.ts: one file, without what it does not use, and its launcher. Not a
+ * step that users take: what is published has it.
  */
 import { chmodSync, cpSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rolldown } from 'rolldown';
+import { SOURCES } from './bundle-library.mjs';
 import { root } from './setup.mjs';
 
 const dist = join(root, 'dist');
+const lib = join(root, 'lib');
 
 /** What calls of these make is only used or not; calling them does nothing else. */
 const PURE = ['call', 'createOfKind', 'attributes', 'struct'];
 
 const build = await rolldown({
-  input: join(dist, 'cni', 'main.js'),
+  input: join(lib, 'cni', 'main.ts'),
+  resolve: SOURCES,
   platform: 'node',
   treeshake: {
     propertyReadSideEffects: false,
@@ -23,14 +24,14 @@ const build = await rolldown({
     // Kinds of links register themselves, as do those of traffic control, of which bandwidth limits need a few; nothing
     // else does anything by being imported.
     moduleSideEffects: (id) =>
-      /\/kinds\/|\/tun-kind\.js$|\/tc\/(actions\/mirred|filters\/u32|qdiscs\/(ingress|tbf))\.js$|\/cni\/main\.js$/.test(
+      /\/kinds\/|\/tun-kind\.ts$|\/tc\/(actions\/mirred|filters\/u32|qdiscs\/(ingress|tbf))\.ts$|\/cni\/main\.ts$/.test(
         id,
       ),
   },
   plugins: [
     {
       name: 'addon-by-path',
-      resolveId: (id) => (id.endsWith('/native/load.js') ? join(dist, 'cni', 'native.js') : null),
+      resolveId: (id) => (id.endsWith('/native/load.js') ? join(lib, 'cni', 'native.ts') : null),
     },
   ],
 });

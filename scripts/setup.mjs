@@ -109,13 +109,31 @@ function native() {
   for (const output of outputs) if (existsSync(output)) utimesSync(output, started, started);
 }
 
-/** Compiles one TypeScript project, and removes what was compiled from files that are gone. */
-function compile(/** @type {string} */ project, /** @type {string} */ from, /** @type {string} */ to) {
-  const sources = filesBelow([from], ['.ts']).filter((path) => !path.endsWith('.d.ts'));
-  const compiled = sources.map((path) => join(root, to, relative(join(root, from), path).replace(/\.ts$/, '.js')));
-  for (const path of filesBelow([to], ['.js', '.js.map', '.d.ts', '.d.ts.map']))
-    if (!compiled.includes(path.replace(/(\.js|\.d\.ts)(\.map)?$/, '.js'))) rmSync(path);
-  if (sources.length === 0 || isFresh([...sources, join(root, project), join(root, 'tsconfig.json')], compiled)) return;
+const typescript = (/** @type {string} */ directory) =>
+  filesBelow([directory], ['.ts']).filter((path) => !path.endsWith('.d.ts'));
+
+/** Declarations by TypeScript, one for each source, and a few bundles. */
+function library() {
+  const sources = typescript('lib');
+  const declared = sources.map((path) => join(root, 'dist', relative(join(root, 'lib'), path).replace(/ts$/, 'd.ts')));
+  for (const path of filesBelow(['dist'], ['.d.ts', '.d.ts.map']))
+    if (!declared.includes(path.replace(/\.map$/, ''))) rmSync(path);
+  const bundle = join('scripts', 'bundle-library.mjs');
+  const made = [...declared, join(root, 'dist', 'index.js')];
+  if (isFresh([...sources, ...['tsconfig.json', bundle].map((path) => join(root, path))], made)) return;
+  run(join(bin, 'tsc'), ['-p', 'tsconfig.json', '--emitDeclarationOnly']);
+  run(process.execPath, [bundle]);
+}
+
+/** The examples, compiled; what was compiled from files that are gone is removed. */
+function examples() {
+  const to = join('build', 'examples');
+  const sources = typescript('examples');
+  const compiled = sources.map((path) => join(root, to, relative(join(root, 'examples'), path).replace(/ts$/, 'js')));
+  for (const path of filesBelow([to], ['.js', '.js.map']))
+    if (!compiled.includes(path.replace(/\.map$/, ''))) rmSync(path);
+  const project = 'tsconfig.examples.json';
+  if (isFresh([...sources, join(root, project), join(root, 'tsconfig.json')], compiled)) return;
   run(join(bin, 'tsc'), ['-p', project]);
 }
 
@@ -130,9 +148,9 @@ const steps = {
   dependencies,
   native,
   kinds: generateKinds,
-  ts: () => compile('tsconfig.json', 'lib', 'dist'),
+  ts: library,
   cni,
-  examples: () => compile('tsconfig.examples.json', 'examples', 'build/examples'),
+  examples,
 };
 
 export function setUp(/** @type {string[]} */ names = Object.keys(steps)) {

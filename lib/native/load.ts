@@ -5,10 +5,10 @@
  * helper when it is first needed.
  */
 import { accessSync, closeSync, constants, existsSync, openSync, readdirSync, readSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import bindings from 'bindings';
 import type { NativeBinding } from './binding.js';
+import { PACKAGE_ROOT } from './package-root.js';
 
 export type Libc = 'glibc' | 'musl';
 
@@ -26,9 +26,6 @@ type Finding = readonly [path: string, reason: string];
 export interface NativeLoadError extends Error {
   code: 'ERR_NETLOOM_NATIVE';
 }
-
-/** lib/native and dist/native lie equally deep, so this holds for the sources and for the compiled files. */
-const PACKAGE_ROOT = resolve(fileURLToPath(import.meta.url), '..', '..', '..');
 
 /**
  * The C library of this process, read from the name of its ELF interpreter ("/lib/ld-musl-x86_64.so.1"). A

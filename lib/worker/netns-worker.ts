@@ -8,12 +8,13 @@
  * (dns.ts).
  */
 import { randomBytes } from 'node:crypto';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker, type WorkerOptions } from 'node:worker_threads';
 import { invalidValue, nameCall, wrongType } from '../errors.js';
 import type { Handle } from '../native/handle.js';
 import { native } from '../native/load.js';
+import { PACKAGE_ROOT } from '../native/package-root.js';
 import { givenNetns, isOfProcess, type Netns } from '../netns/netns.js';
 
 /** What the Worker runs: a file, a URL that is its own content (data:), or code. */
@@ -31,7 +32,7 @@ export interface BootData {
 }
 
 /** The compiled one, also where the sources are run: a Worker runs JavaScript. */
-const BOOT = new URL('../../dist/worker/boot.js', import.meta.url);
+const BOOT = join(PACKAGE_ROOT, 'dist', 'worker', 'boot.js');
 
 /**
  * Starts a Worker whose sockets are all in a namespace: `new Worker(file, options)`, with all its options, so that a

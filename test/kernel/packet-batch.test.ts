@@ -315,9 +315,7 @@ describeKernel.needs('tun')('onBatch', () => {
 
 describeKernel.needs('tun')('onBatch and its process', () => {
   const open = `
-    const { createTap } = await import(dist + 'packet/tun.js');
-    const { createNetns } = await import(dist + 'netns/calls.js');
-    const { setLink } = await import(dist + 'rtnetlink/link/set.js');
+    const { createNetns, createTap, setLink } = await import(netloom);
     const netns = await createNetns();
     const tap = await createTap({ netns, up: true });
     const queue = tap.queues[0];`;
@@ -356,8 +354,7 @@ describeKernel.needs('tun')('onBatch and its process', () => {
       const worker = 'data:text/javascript,' + encodeURIComponent(\`
         import { parentPort, workerData } from 'node:worker_threads';
         async function main() {
-          const { createTap } = await import('\${dist}packet/tun.js');
-          const { createNetns } = await import('\${dist}netns/calls.js');
+          const { createNetns, createTap } = await import('\${netloom}');
           const netns = await createNetns();
           const tap = await createTap({ netns, up: true });
           const queue = tap.queues[0];

@@ -55,7 +55,7 @@ export async function connectDevices(kind: Kind = 'Tap', txQueueLength = 1000): 
 /** The beginning of a program of its own (`program` in packet-peers.ts) that has the queues `a` and `b` of a cable. */
 export const connectedProgram = (kind: Kind): string => `
   import { execFileSync } from 'node:child_process';
-  const { create${kind}, createNetns, FrameSlab, setSysctl } = await import(dist + 'index.js');
+  const { create${kind}, createNetns, FrameSlab, setSysctl } = await import(netloom);
   const netns = await createNetns();
   await setSysctl('${QUIET}', 1, { netns });
   const [a, b] = await Promise.all(['end0', 'end1'].map(async (name) =>

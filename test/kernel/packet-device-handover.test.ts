@@ -149,10 +149,7 @@ os.execvp(sys.argv[1], sys.argv[1:])`;
     const source = `
       import { once } from 'node:events';
       import { Worker } from 'node:worker_threads';
-      const { createTap } = await import(dist + 'packet/tun.js');
-      const { createNetns } = await import(dist + 'netns/calls.js');
-      const { listLinks } = await import(dist + 'rtnetlink/link/find.js');
-      const { spawn } = await import(dist + 'spawn/spawn.js');
+      const { createNetns, createTap, listLinks, spawn } = await import(netloom);
       const netns = await createNetns();
       const tap = await createTap({ name: 'tap0', netns, queues: 2, up: true, addresses: ['10.0.0.1/24'], addrGenMode: 'none' });
       const inside = (...command) => once(spawn(netns, command[0], command.slice(1), { stdio: 'inherit' }), 'close');
@@ -160,7 +157,7 @@ os.execvp(sys.argv[1], sys.argv[1:])`;
       const url = 'data:text/javascript,' + encodeURIComponent(\`
         import { parentPort, workerData } from 'node:worker_threads';
         async function main() {
-          const { openPacketDevice } = await import('\${dist}packet/tun.js');
+          const { openPacketDevice } = await import('\${netloom}');
           const device = await openPacketDevice({ fd: workerData });
           const [queue] = device.queues;
           const reader = queue.onBatch(() => {});

@@ -54,11 +54,11 @@ export const openTuns = (): number =>
   }).length;
 
 /** The compiled library, for programs of their own: Node.js 20 runs no TypeScript. */
-const DIST = new URL('../../dist/', import.meta.url);
+const LIBRARY = new URL('../../dist/index.js', import.meta.url);
 
-/** Runs a program in a process of its own. `dist` is the URL of the compiled library. */
+/** Runs a program in a process of its own. `netloom` is the URL of the compiled library. */
 export function program(source: string, timeout = 20_000): ReturnType<typeof run> {
-  const prelude = `const dist = ${JSON.stringify(DIST.href)};`;
+  const prelude = `const netloom = ${JSON.stringify(LIBRARY.href)};`;
   return run(process.execPath, ['--input-type=module', '-e', prelude + source], {
     cwd: fileURLToPath(new URL('../..', import.meta.url)),
     timeout: timeout * SLOWNESS,

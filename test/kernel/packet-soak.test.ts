@@ -12,7 +12,7 @@ import { describeKernel } from './privilege.ts';
  *     frames(): how many have been read
  */
 const RING = `
-  const { createBridge, createNetns, createTap, FrameSlab, setSysctl } = await import(new URL('index.js', dist));
+  const { createBridge, createNetns, createTap, FrameSlab, setSysctl } = await import(netloom);
   const netns = await createNetns();
   // Reports of multicast groups would join the ring, and stay: of IPv6, and of a bridge that snoops.
   await setSysctl('net.ipv6.conf.default.disable_ipv6', 1, { netns });

@@ -215,7 +215,7 @@ for i in range(3): print(s.recv(2000).hex(), flush=True)`;
         import { Worker } from 'node:worker_threads';
         const worker = new Worker(\`
           import { parentPort } from 'node:worker_threads';
-          import('\${dist}index.js').then(async ({ createNetns, createVeth, openPacketSocket }) => {
+          import('\${netloom}').then(async ({ createNetns, createVeth, openPacketSocket }) => {
             const netns = await createNetns();
             const [a, b] = await createVeth({ name: 'a', netns, up: true, addrGenMode: 'none', peer: { name: 'b', netns, up: true, addrGenMode: 'none' } });
             const out = await openPacketSocket(a);

@@ -3,9 +3,7 @@ import { program } from './packet-peers.ts';
 import { describeKernel } from './privilege.ts';
 
 const OPEN = `
-  const { createTap } = await import(dist + 'packet/tun.js');
-  const { createNetns } = await import(dist + 'netns/calls.js');
-  const { pump } = await import(dist + 'packet/pump.js');
+  const { createNetns, createTap, pump } = await import(netloom);
   const netns = await createNetns();
   const [a, b] = await Promise.all([createTap({ netns, up: true }), createTap({ netns, up: true })]);
   const relay = pump(a.queues[0], b.queues[0]);
@@ -33,7 +31,7 @@ describeKernel.needs('tun')('a pump and its process', () => {
 
   test('nobody who listens to its end makes that an unhandledRejection', async () => {
     const source = `${OPEN}
-      const { deleteLink } = await import(dist + 'rtnetlink/link/delete.js');
+      const { deleteLink } = await import(netloom);
       process.on('unhandledRejection', (error) => console.log(error.code, error.side));
       await deleteLink(b.link);`;
     expect((await program(source)).stdout).toBe('ENODEV b\nended\n');
@@ -51,9 +49,7 @@ describeKernel.needs('tun')('a pump and its process', () => {
       const worker = 'data:text/javascript,' + encodeURIComponent(\`
         import { parentPort, workerData } from 'node:worker_threads';
         async function main() {
-          const { createTap } = await import('\${dist}packet/tun.js');
-          const { createNetns } = await import('\${dist}netns/calls.js');
-          const { pump } = await import('\${dist}packet/pump.js');
+          const { createNetns, createTap, pump } = await import('\${netloom}');
           const netns = await createNetns();
           const [a, b] = await Promise.all([createTap({ netns, up: true }), createTap({ netns, up: true })]);
           const relay = pump(a.queues[0], b.queues[0]);

@@ -166,8 +166,7 @@ while time.monotonic() < end: s.send(bytes(12) + b'\\x88\\x85' + b'x' * 46)`;
 
 describeKernel.needs('tun')('the process', () => {
   const open = `
-    const { createTap } = await import(dist + 'packet/tun.js');
-    const { createNetns } = await import(dist + 'netns/calls.js');
+    const { createNetns, createTap } = await import(netloom);
     const netns = await createNetns();
     const tap = await createTap({ netns, addrGenMode: 'none' });`;
 
@@ -192,8 +191,7 @@ describeKernel.needs('tun')('the process', () => {
       }).length;
       const worker = 'data:text/javascript,' + encodeURIComponent(\`
         import { parentPort } from 'node:worker_threads';
-        const { createTap } = await import('\${dist}packet/tun.js');
-        const { createNetns } = await import('\${dist}netns/calls.js');
+        const { createNetns, createTap } = await import('\${netloom}');
         const netns = await createNetns();
         const tap = await createTap({ netns, up: true });
         setImmediate(() => parentPort.postMessage('reading'));

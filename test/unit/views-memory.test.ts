@@ -3,18 +3,18 @@ import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
-const VIEWS = new URL('../../dist/packet/views/', import.meta.url).href;
+const LIBRARY = new URL('../../dist/index.js', import.meta.url).href;
 
 /** Bytes that the heap grows by in a million turns of `body`, as compiled, in a process where nothing is collected. */
 function growth(body: string): number {
   const program = `
-    const view = async (name, file) => new (await import('${VIEWS}' + file + '.js'))[name]();
-    const eth = await view('EthernetView', 'ethernet');
-    const arp = await view('ArpView', 'arp');
-    const ip4 = await view('Ipv4View', 'ipv4');
-    const ip6 = await view('Ipv6View', 'ipv6');
-    const udp = await view('UdpView', 'udp');
-    const icmp = await view('IcmpView', 'icmp');
+    const { ArpView, EthernetView, IcmpView, Ipv4View, Ipv6View, UdpView } = await import('${LIBRARY}');
+    const eth = new EthernetView();
+    const arp = new ArpView();
+    const ip4 = new Ipv4View();
+    const ip6 = new Ipv6View();
+    const udp = new UdpView();
+    const icmp = new IcmpView();
     const hex = (text) => Buffer.from(text.replaceAll(' ', ''), 'hex');
     const frames = [
       '0800 4500 0021 c2ef 4000 4011 63da 0a000001 ff000002 a816 0007 000d 19ed 6162636465',
