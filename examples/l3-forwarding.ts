@@ -30,7 +30,7 @@ async function main(): Promise<void> {
   }
 
   const reach = async (): Promise<string> => {
-    const [reply] = (await ping('10.2.0.2', { netns: client, count: 1, timeout: 200 })).replies;
+    const [reply] = (await ping('10.2.0.2', { netns: client, count: 1, timeout: 500 })).replies;
     return reply?.time === undefined ? `no answer (${reply?.error})` : `answered, with TTL ${reply.ttl}`;
   };
   console.log(`before: ${await reach()}`);
