@@ -172,6 +172,16 @@ describeKernel('cni tuning', () => {
     expect(readdirSync(dataDir)).toEqual([]);
   });
 
+  test('DEL puts back what the kernel takes, tells what it refused, and has nothing to do when it comes again', () => {
+    host.add(config({ mtu: 1400, mac: MAC, promisc: true }), { netns });
+    const file = join(dataDir, 'c1_eth0.json');
+    writeFileSync(file, readFileSync(file, 'utf8').replace('1500', '60'));
+    expect(host.call('DEL', config({}), { netns }).output).toMatchObject({ msg: expect.stringContaining('mtu 60') });
+    expect(link()).toEqual({ ...before, mtu: 1400 });
+    expect(readdirSync(dataDir)).toEqual([]);
+    expect(host.call('DEL', config({}), { netns })).toEqual({ status: 0, output: undefined });
+  });
+
   test('GC forgets what is not attached to this network any more, and nothing else', () => {
     for (const [name, id] of [
       ['net', 'c1'],
