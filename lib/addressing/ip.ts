@@ -97,6 +97,18 @@ export function lastOf(address: Uint8Array, length: number): Uint8Array {
   return address.map((byte, i) => byte | ~(mask[i] as number));
 }
 
+/** The address behind one. */
+export function nextIp(address: Uint8Array): Uint8Array {
+  const following = address.slice();
+  for (let i = following.length - 1; i >= 0; i--) {
+    following[i] = ((following[i] as number) + 1) & 255;
+    if (following[i] !== 0) break;
+  }
+  return following;
+}
+
+export const isSameIp = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
+
 const ZERO = 48;
 const NINE = 57;
 const DOT = 46;

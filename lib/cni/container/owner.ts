@@ -23,6 +23,10 @@ export const ownerName = (network: string, { containerId, ifname }: AttachmentId
 /** The name of the attachment that a call is about. */
 export const ownerOf = (call: Invocation): string => ownerName(call.config.name, call);
 
+/** The same in hexadecimal digits, 16 at most, for names of links. */
+export const attachmentHash = ({ config, containerId, ifname }: Invocation, digits: number): string =>
+  shortHash(JSON.stringify([config.name, containerId, ifname]), digits);
+
 /** Whether something says that it is another attachment's. What others have made says nothing. */
 export const isAnothers = (owner: string | undefined, call: Invocation): boolean =>
   owner?.startsWith(PREFIX) === true && owner !== ownerOf(call);

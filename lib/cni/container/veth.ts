@@ -6,14 +6,11 @@
  */
 import { currentNetns, deleteLink, type Link, listLinks, type Netns } from '../../sync.js';
 import type { Invocation } from '../protocol/plugin.js';
-import { shortHash } from '../short-hash.js';
 import { findLink } from './expected.js';
-import { isAnothers, ownerOf, staleOwners } from './owner.js';
+import { attachmentHash, isAnothers, ownerOf, staleOwners } from './owner.js';
 
 /** `veth` as other programs expect it, and 44 bits of a hash of who is attached to what. */
-export function hostVethName({ config, containerId, ifname }: Invocation): string {
-  return `veth${shortHash(JSON.stringify([config.name, containerId, ifname]), 11)}`;
-}
+export const hostVethName = (call: Invocation): string => `veth${attachmentHash(call, 11)}`;
 
 /** What the host's end is made of. Its alias says in full who is attached to what: that is how GC finds it. */
 export const hostEnd = (call: Invocation) => ({

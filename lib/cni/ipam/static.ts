@@ -1,5 +1,5 @@
 /** static: addresses that the configuration, or the runtime, says. Keeps nothing. */
-import { formatIp, masked, parseIp, parsePrefix } from '../../addressing/ip.js';
+import { formatIp, isSameIp, masked, parseIp, parsePrefix } from '../../addressing/ip.js';
 import { checkArguments } from '../protocol/arguments.js';
 import { CniError } from '../protocol/error.js';
 import { checkPrefix, unmapped } from '../protocol/fields.js';
@@ -7,7 +7,6 @@ import type { Invocation, Plugin } from '../protocol/plugin.js';
 import { EMPTY_RESULT, type IpConfig, isV4, readDns, readRoutes } from '../protocol/result.js';
 import { isSince } from '../protocol/version.js';
 import { KNOWN_ARGUMENTS } from './arguments.js';
-import { isSame } from './host-local/ranges.js';
 
 export const staticIpam: Plugin = {
   add(call) {
@@ -78,5 +77,5 @@ function normal(text: string): string {
 
 function isInSubnet(address: Uint8Array, subnet: string): boolean {
   const { bytes, length } = parsePrefix(subnet);
-  return bytes.length === address.length && isSame(masked(bytes, length), masked(address, length));
+  return bytes.length === address.length && isSameIp(masked(bytes, length), masked(address, length));
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { formatIp, parseIp } from '../../../lib/addressing/ip.js';
-import { candidates, next, readRange, readRangeSets, setsOverlap } from '../../../lib/cni/ipam/host-local/ranges.js';
+import { formatIp, nextIp, parseIp } from '../../../lib/addressing/ip.js';
+import { candidates, readRange, readRangeSets, setsOverlap } from '../../../lib/cni/ipam/host-local/ranges.js';
 
 const shown = (range: object) => {
   const { first, last, gateway } = readRange(range, 'ipam');
@@ -79,6 +79,6 @@ describe('candidates', () => {
 });
 
 test('the address behind one carries over', () => {
-  expect(formatIp(next(parseIp('10.0.255.255')))).toBe('10.1.0.0');
-  expect(formatIp(next(parseIp('fd00::ffff')))).toBe('fd00::1:0');
+  expect(formatIp(nextIp(parseIp('10.0.255.255')))).toBe('10.1.0.0');
+  expect(formatIp(nextIp(parseIp('fd00::ffff')))).toBe('fd00::1:0');
 });

@@ -1,13 +1,13 @@
 /** host-local: addresses from ranges, kept on the disk of this machine. */
 import { accessSync, constants, readFileSync } from 'node:fs';
-import { formatIp, isIpText, parseIp } from '../../../addressing/ip.js';
+import { formatIp, isIpText, isSameIp, parseIp } from '../../../addressing/ip.js';
 import type { AttachmentId } from '../../protocol/config.js';
 import { CniError } from '../../protocol/error.js';
 import type { Plugin } from '../../protocol/plugin.js';
 import { EMPTY_RESULT, type IpConfig } from '../../protocol/result.js';
 import { type Undo, withRollback } from '../../rollback.js';
 import { readDataDir, readHostLocal } from './config.js';
-import { candidates, isSame, type Range, type RangeSet, rangeWith, setText } from './ranges.js';
+import { candidates, type Range, type RangeSet, rangeWith, setText } from './ranges.js';
 import { parseResolvConf } from './resolv-conf.js';
 import { isOwner, type Store, withStore } from './store.js';
 
@@ -116,7 +116,7 @@ function allocateRequested(allocation: Allocation, bytes: Uint8Array): IpConfig 
   const { set } = allocation;
   const range = rangeWith(set, bytes) as Range;
   const address = formatIp(bytes);
-  if (isSame(bytes, range.gateway)) throw new CniError('addresses', `requested ip ${address} is subnet's gateway`);
+  if (isSameIp(bytes, range.gateway)) throw new CniError('addresses', `requested ip ${address} is subnet's gateway`);
   if (!reserve(allocation, bytes))
     throw new CniError('addresses', `requested IP address ${address} is not available in range set ${setText(set)}`);
   return ipConfig(bytes, range);

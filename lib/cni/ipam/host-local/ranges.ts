@@ -1,5 +1,5 @@
 /** The ranges of addresses that host-local gives from. Addresses are bytes, IPv4 and IPv6 alike. Pure. */
-import { formatIp, lastOf, masked, parsePrefix } from '../../../addressing/ip.js';
+import { formatIp, isSameIp, lastOf, masked, nextIp, parsePrefix } from '../../../addressing/ip.js';
 import { invalidValue } from '../../../errors.js';
 import { CniError } from '../../protocol/error.js';
 import { Fields, readList, unmapped } from '../../protocol/fields.js';
@@ -41,11 +41,11 @@ export function readRange(value: unknown, place: string): Range {
       throw invalidValue(fields.place(name), formatIp(address), `is not in ${subnet}`);
     return address;
   };
-  const first = within('rangeStart') ?? next(network);
+  const first = within('rangeStart') ?? nextIp(network);
   const last = within('rangeEnd') ?? lastToGive(network, length);
   if (Buffer.compare(first, last) > 0)
     throw invalidValue(fields.place('rangeStart'), formatIp(first), `comes after rangeEnd ${formatIp(last)}`);
-  const gateway = within('gateway') ?? next(network);
+  const gateway = within('gateway') ?? nextIp(network);
   return { length, first, last, gateway, text: `${formatIp(first)}-${formatIp(last)}` };
 }
 
@@ -74,8 +74,6 @@ export const rangeWith = (set: RangeSet, address: Uint8Array): Range | undefined
 
 export const setText = (set: RangeSet): string => set.map(({ text }) => text).join(',');
 
-export const isSame = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
-
 /**
  * All addresses of a set but the gateways, each once, beginning behind `after` where that is one of them: so that an
  * address that was given back is not given again before all others were.
@@ -86,28 +84,18 @@ export function* candidates(set: RangeSet, after: Uint8Array | undefined): Gener
   // The range that it begins in comes again at the end, for what stands before the beginning.
   for (let i = 0; i <= set.length; i++) {
     const range = set[(start + i) % set.length] as Range;
-    const from = i === 0 && found !== undefined ? next(after as Uint8Array) : range.first;
+    const from = i === 0 && found !== undefined ? nextIp(after as Uint8Array) : range.first;
     const to = i < set.length ? range.last : found === undefined ? undefined : (after as Uint8Array);
     if (to === undefined) return;
-    for (let address = from; Buffer.compare(address, to) <= 0; address = next(address)) {
-      if (!isSame(address, range.gateway)) yield [address, range];
-      if (isSame(address, to)) break;
+    for (let address = from; Buffer.compare(address, to) <= 0; address = nextIp(address)) {
+      if (!isSameIp(address, range.gateway)) yield [address, range];
+      if (isSameIp(address, to)) break;
     }
   }
 }
 
-/** The address behind one. */
-export function next(address: Uint8Array): Uint8Array {
-  const following = address.slice();
-  for (let i = following.length - 1; i >= 0; i--) {
-    following[i] = ((following[i] as number) + 1) & 255;
-    if (following[i] !== 0) break;
-  }
-  return following;
-}
-
 const isWithin = (address: Uint8Array, network: Uint8Array, length: number): boolean =>
-  address.length === network.length && isSame(masked(address, length), network);
+  address.length === network.length && isSameIp(masked(address, length), network);
 
 // The last of a subnet, but for IPv4's broadcast address.
 function lastToGive(network: Uint8Array, length: number): Uint8Array {

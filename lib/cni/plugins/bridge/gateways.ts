@@ -1,6 +1,5 @@
 /** What a bridge that is the containers' gateway adds to what IPAM gives. Pure. */
-import { formatIp, masked, parsePrefix } from '../../../addressing/ip.js';
-import { next } from '../../ipam/host-local/ranges.js';
+import { formatIp, masked, nextIp, parsePrefix } from '../../../addressing/ip.js';
 import { type IpConfig, isV4, type Result, type ResultRoute } from '../../protocol/result.js';
 
 /** The result with the gateways and default routes that it lacks. `place` is that of the container's link. */
@@ -36,5 +35,5 @@ export const bridgeAddresses = (ips: readonly IpConfig[]): string[] => [
 
 function firstAddress(address: string): string {
   const { bytes, length } = parsePrefix(address);
-  return formatIp(next(masked(bytes, length)));
+  return formatIp(nextIp(masked(bytes, length)));
 }

@@ -2,7 +2,7 @@
  * The bridge itself. It belongs to all containers of the network: it is made by the first, and stays after the last, also
  * where the ADD that made it fails, since another may use it by then.
  */
-import { masked, parsePrefix } from '../../../addressing/ip.js';
+import { isSameIp, masked, parsePrefix } from '../../../addressing/ip.js';
 import {
   addAddress,
   createBridge,
@@ -15,7 +15,6 @@ import {
 } from '../../../sync.js';
 import { addressSpec, setSysctlIfThere } from '../../container/configure.js';
 import { findLink } from '../../container/expected.js';
-import { isSame } from '../../ipam/host-local/ranges.js';
 import { CniError } from '../../protocol/error.js';
 import type { BridgeConfig } from './config.js';
 
@@ -48,9 +47,9 @@ export function ensureAddress(bridge: Link, address: string, force: boolean): vo
   const family = wanted.bytes.length === 4 ? 'inet' : 'inet6';
   for (const other of listAddresses({ link: bridge, family })) {
     const bytes = parsePrefix(other.address).bytes;
-    if (isSame(bytes, wanted.bytes) && other.prefixLength === wanted.length) return;
+    if (isSameIp(bytes, wanted.bytes) && other.prefixLength === wanted.length) return;
     const length = Math.min(wanted.length, other.prefixLength);
-    if (family === 'inet6' && !isSame(masked(bytes, length), masked(wanted.bytes, length))) continue;
+    if (family === 'inet6' && !isSameIp(masked(bytes, length), masked(wanted.bytes, length))) continue;
     if (!force)
       throw new CniError(
         'config',

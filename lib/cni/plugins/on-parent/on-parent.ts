@@ -2,11 +2,11 @@
 import { invalidValue } from '../../../errors.js';
 import { deleteLink, type Link, type Netns, setLink } from '../../../sync.js';
 import { findLink } from '../../container/expected.js';
+import { attachmentHash } from '../../container/owner.js';
 import { CniError } from '../../protocol/error.js';
 import type { Fields } from '../../protocol/fields.js';
 import type { Invocation, Plugin } from '../../protocol/plugin.js';
 import type { Undo } from '../../rollback.js';
-import { shortHash } from '../../short-hash.js';
 import { deleteOfKind, type SingleLink, singleLink } from '../single-link.js';
 import { expectParent, findParent, type ParentConfig } from './parent.js';
 
@@ -66,8 +66,7 @@ function makeNamed(call: Invocation, netns: Netns, parent: Link, undo: Undo, cre
   return isTaken ? setLink(link, { name: ifname }) : link;
 }
 
-const passingName = ({ config, containerId, ifname }: Invocation): string =>
-  `tmp${shortHash(JSON.stringify([config.name, containerId, ifname]), 12)}`;
+const passingName = (call: Invocation): string => `tmp${attachmentHash(call, 12)}`;
 
 /** `mode`, one of those listed. */
 export function readMode<Mode extends string>(fields: Fields, modes: readonly [Mode, ...Mode[]]): Mode {
