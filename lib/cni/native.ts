@@ -17,6 +17,7 @@ function load(): NativeBinding {
   const places = [
     `${NETLOOM_CNI_DIRECTORY}/netloom.node`,
     `${NETLOOM_CNI_DIRECTORY}/../build/Release/netloom.node`,
+    `${NETLOOM_CNI_DIRECTORY}/../native/build/Release/netloom.node`,
     `${prebuilt}.glibc.node`,
     `${prebuilt}.musl.node`,
   ];

@@ -1,6 +1,6 @@
 /**
- * Finds the native addon and the helper executable: a local build first, then the prebuilt one for exactly
- * this platform, architecture and C library. When neither serves, the error says what was looked for, what
+ * Finds the native addon and the helper executable: a build of this checkout or in this installation first, then the
+ * prebuilt one for exactly this platform, architecture and C library. When neither serves, the error says what was looked for, what
  * was found and which command fixes it. Each is looked for once: the addon when the library is imported, the
  * helper when it is first needed.
  */
@@ -49,6 +49,7 @@ export function detectLibc(executable = '/proc/self/exe'): Libc {
 function candidates(stem: string, extension: string, host: Host): string[][] {
   return [
     ['build', 'Release', `${stem}${extension}`],
+    ['native', 'build', 'Release', `${stem}${extension}`],
     ['prebuilds', `${host.platform}-${host.arch}`, `${stem}.${host.libc}${extension}`],
   ];
 }
@@ -126,7 +127,7 @@ function remedy(root: string, host: Host): string {
   // npm never packs the lock file, so its presence tells a checkout from an installed package.
   const command = existsSync(join(root, 'package-lock.json'))
     ? `npm run build --prefix ${root}`
-    : `npm install --no-save node-gyp node-addon-api && npx node-gyp rebuild -C ${root}`;
+    : `npm install --no-save node-gyp node-addon-api && npx node-gyp rebuild -C ${join(root, 'native')}`;
   return `To build it on this machine (needs python3, make and g++): ${command}`;
 }
 

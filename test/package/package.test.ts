@@ -1,5 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { publint } from 'publint';
 import { describe, expect, inject, test } from 'vitest';
@@ -61,7 +62,7 @@ describe('the tarball', () => {
       /^dist\/[\w/-]+\.(js|js\.map|d\.ts|d\.ts\.map)$/,
       /^dist\/netloom-cni(\.bundle)?\.cjs$/,
       /^lib\/([\w/-]+\.ts|cni\/launcher\.cjs)$/,
-      /^native\/[\w/-]+\.(cc|c|h)$/,
+      /^native\/[\w-]+\.(cc|c|h|gyp)$/,
       /^prebuilds\/linux-\w+\/netloom(\.(glibc|musl)\.node|-exec\.(glibc|musl))$/,
     ];
     expect(packed.filter((path) => !expected.some((pattern) => pattern.test(path)))).toEqual([]);
@@ -92,9 +93,28 @@ describe('the tarball', () => {
 
   test.skipIf(notInstalled)('runs no script when it is installed', () => {
     const manifest = JSON.parse(readFileSync(join(consumer, 'node_modules', 'netloom', 'package.json'), 'utf8'));
-    // A binding.gyp makes npm run node-gyp unless gypfile is false.
-    expect(manifest.gypfile).toBe(false);
     expect(Object.keys(manifest.scripts).filter((name) => /^(pre|post)?(install|prepare)$/.test(name))).toEqual([]);
+  });
+
+  // npm builds a package with a binding.gyp in its root; package-lock.json does not keep `"gypfile": false`.
+  test.skipIf(notInstalled)('is built by nobody when it is installed from a lock file', () => {
+    expect(packed).not.toContain('binding.gyp');
+    const again = mkdtempSync(join(tmpdir(), 'netloom-again-'));
+    try {
+      for (const name of ['package.json', 'package-lock.json']) cpSync(join(consumer, name), join(again, name));
+      const lock = readFileSync(join(again, 'package-lock.json'), 'utf8');
+      expect(lock).not.toContain('hasInstallScript');
+      const from = /"(file:[^"]*netloom-[^"]*\.tgz)"/.exec(lock)?.[1] ?? '';
+      for (const name of ['package.json', 'package-lock.json']) {
+        const text = readFileSync(join(again, name), 'utf8');
+        writeFileSync(join(again, name), text.replaceAll(from, `file:${tarball}`));
+      }
+      execFileSync('npm', ['ci', '--prefer-offline', '--no-audit', '--no-fund'], { cwd: again, stdio: 'pipe' });
+      const code = "process.stdout.write(typeof require('netloom').createNetns)";
+      expect(execFileSync(process.execPath, ['-e', code], { cwd: again, encoding: 'utf8' })).toBe('function');
+    } finally {
+      rmSync(again, { recursive: true });
+    }
   });
 
   test.skipIf(notInstalled)('passes publint', async () => {

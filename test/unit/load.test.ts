@@ -42,9 +42,10 @@ test('an installed package without a binary names both places and how to build o
   expect(error.message.split('\n')).toEqual([
     `netloom: the native addon cannot be loaded on linux-x64 (glibc, Node.js ${process.version})`,
     `  ${root}/build/Release/netloom.node: no such file`,
+    `  ${root}/native/build/Release/netloom.node: no such file`,
     `  ${root}/prebuilds/linux-x64/netloom.glibc.node: no such file`,
     '  prebuilt here: linux-arm64/netloom.glibc.node',
-    `To build it on this machine (needs python3, make and g++): npm install --no-save node-gyp node-addon-api && npx node-gyp rebuild -C ${root}`,
+    `To build it on this machine (needs python3, make and g++): npm install --no-save node-gyp node-addon-api && npx node-gyp rebuild -C ${root}/native`,
   ]);
 });
 
