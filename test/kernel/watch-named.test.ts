@@ -284,11 +284,11 @@ describeKernel('watch of named namespaces', () => {
 
   test('it keeps its process alive until it is closed, unless it is unreferenced', async () => {
     const open = `
-      const { watch } = await import(dist + 'index.js');
+      const { watch } = await import(netloom);
       const watcher = watch({ namedNetns: true });
       await watcher.ready;`;
     expect((await program(`${open} watcher.unref(); console.log('left');`)).stdout).toBe('left\n');
-    const early = "(await import(dist + 'index.js')).watch({ namedNetns: true }).unref(); console.log('left');";
+    const early = "(await import(netloom)).watch({ namedNetns: true }).unref(); console.log('left');";
     expect((await program(early)).stdout).toBe('left\n');
     const closing = 'setTimeout(() => watcher.close(), 100).unref(); await watcher.next();';
     expect((await program(`${open} ${closing} console.log('closed');`)).stdout).toBe('closed\n');

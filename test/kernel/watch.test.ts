@@ -330,11 +330,11 @@ describeKernel('watch', () => {
 
   test('it keeps its process alive until it is closed, unless it is unreferenced', async () => {
     const open = `
-      const { watch } = await import(dist + 'index.js');
+      const { watch } = await import(netloom);
       const watcher = watch({ links: true });
       await watcher.ready;`;
     expect((await program(`${open} watcher.unref(); console.log('left');`)).stdout).toBe('left\n');
-    const early = "(await import(dist + 'index.js')).watch({ links: true }).unref(); console.log('left');";
+    const early = "(await import(netloom)).watch({ links: true }).unref(); console.log('left');";
     expect((await program(early)).stdout).toBe('left\n');
     expect(
       (
