@@ -25,28 +25,28 @@ const SOAK = `
   const { setFlagsFromString } = await import('node:v8');
   const { runInNewContext } = await import('node:vm');
   const { setTimeout } = await import('node:timers/promises');
-  const netloom = await import(new URL('index.js', dist));
+  const calls = await import(netloom);
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc');
   const TOGETHER = 10;
   let round = 0;
   const up = async () => {
     const i = round++;
-    const netns = await netloom.createNetns(i % 2 === 0 ? 'soak' + i : undefined);
-    const [host, eth0] = await netloom.createVeth({
+    const netns = await calls.createNetns(i % 2 === 0 ? 'soak' + i : undefined);
+    const [host, eth0] = await calls.createVeth({
       name: 's' + i, group: 8, up: true, addresses: ['10.9.' + (i % 250) + '.1/24'],
       peer: { name: 'eth0', netns, up: true, addresses: ['10.9.' + (i % 250) + '.2/24'] },
     });
-    await netloom.addRoute({ to: 'default', via: '10.9.' + (i % 250) + '.1', link: eth0 });
-    if ((await netloom.listRoutes({ netns, family: 'inet' })).length < 2) throw new Error('a route is missing');
+    await calls.addRoute({ to: 'default', via: '10.9.' + (i % 250) + '.1', link: eth0 });
+    if ((await calls.listRoutes({ netns, family: 'inet' })).length < 2) throw new Error('a route is missing');
     return { i, netns, host };
   };
   const some = async () => {
     const made = await Promise.all(Array.from({ length: TOGETHER }, up));
-    await netloom.deleteLinks(made.filter(({ i }) => i % 4 < 2).map(({ host }) => host));
-    await Promise.all(made.map(({ netns }) => netloom.deleteNetns(netns)));
+    await calls.deleteLinks(made.filter(({ i }) => i % 4 < 2).map(({ host }) => host));
+    await Promise.all(made.map(({ netns }) => calls.deleteNetns(netns)));
   };
-  const wired = async () => (await netloom.listLinks({ group: 8 })).length;
+  const wired = async () => (await calls.listLinks({ group: 8 })).length;
   const soak = async (rounds) => {
     for (const end = round + rounds; round < end; ) await some();
     // The kernel takes a namespace apart later; once its end of a link is gone, so is the namespace.
@@ -64,7 +64,7 @@ const SOAK = `
       // V8 lets its heap grow while much is going on, and keeps that.
       native: number('VmRSS') - process.memoryUsage().heapTotal / 1024,
       heap: process.memoryUsage().heapUsed,
-      names: (await netloom.listNetns()).filter(({ name }) => name.startsWith('soak')).length,
+      names: (await calls.listNetns()).filter(({ name }) => name.startsWith('soak')).length,
       links: await wired(),
     };
   };

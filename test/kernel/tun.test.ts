@@ -75,7 +75,7 @@ describeKernel('without what it needs', () => {
   const attempt = async (...command: string[]): Promise<string> => {
     const source = `
       import { execFileSync } from 'node:child_process';
-      const attempt = "const { createTun } = await import('" + dist + "packet/tun.js');" +
+      const attempt = "const { createTun } = await import('" + netloom + "');" +
         'await createTun().catch((error) => console.log(error.code, error.message));';
       const [file, ...rest] = ${JSON.stringify(command)};
       process.stdout.write(execFileSync(file, [...rest, process.execPath, '--input-type=module', '-e', attempt]));`;
