@@ -2,7 +2,7 @@
 // What is started: compiles the bundle, by the code cache where there is one for this Node, and calls it. A script of its
 // own, since Node 20 has no other way to give a cache to the program that it starts with.
 'use strict';
-const { readFileSync } = require('node:fs');
+const { readFileSync, writeSync } = require('node:fs');
 const { Script } = require('node:vm');
 
 const directory = __dirname;
@@ -16,10 +16,9 @@ try {
 } catch {
   // Not installed, or not called yet.
 }
-const script = new Script(readFileSync(filename, 'latin1'), { filename, cachedData });
 /** @type {{ main?: (called: string, args: string[], directory: string) => void }} */
 const exported = {};
-script.runInThisContext()(require, exported, directory);
+const script = load();
 exported.main?.(process.argv[1] ?? '', process.argv.slice(2), directory);
 
 // The first ADD of an installed program leaves what it has compiled to the next ones, and again after an upgrade of Node.
@@ -42,3 +41,38 @@ if (
 
 // All is written. Otherwise Node would take its loop and its heap apart, and a pod wait for that.
 process.exit();
+
+function load() {
+  try {
+    const script = new Script(readFileSync(filename, 'latin1'), { filename, cachedData });
+    script.runInThisContext()(require, exported, directory);
+    return script;
+  } catch (error) {
+    return refuse(/** @type {NodeJS.ErrnoException} */ (error));
+  }
+}
+
+/**
+ * Says why the bundle cannot be run: to a runtime as the error that the specification wants (5: an I/O failure), to
+ * everybody else in plain text. Otherwise Node would print the bundle, and nothing that a runtime reads.
+ *
+ * @param {NodeJS.ErrnoException} error
+ * @returns {never}
+ */
+function refuse(error) {
+  const msg =
+    error.code === 'ENOENT'
+      ? `netloom-cni: there is no ${filename}. Its directory belongs to the program and has to be where that is: run "netloom-cni install --dir ${__dirname}", or copy both`
+      : error.message;
+  if (process.env['CNI_COMMAND']) {
+    /** @type {string | undefined} */
+    let asked;
+    try {
+      asked = /"cniVersion"\s*:\s*"([0-9.]+)"/.exec(readFileSync(0, 'utf8'))?.[1];
+    } catch {
+      // The runtime is told all the same.
+    }
+    writeSync(1, `${JSON.stringify({ cniVersion: asked ?? '1.1.0', code: 5, msg }, undefined, 2)}\n`);
+  } else writeSync(2, `${msg}\n`);
+  process.exit(1);
+}

@@ -3,7 +3,9 @@
  * beside the bundle where `netloom-cni install` has put both, and where a build puts it otherwise.
  */
 import { existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import type { NativeBinding } from '../native/binding.js';
+import { detectHost, type Finding, loadError, reason } from '../native/load-error.js';
 
 /** Where the bundle is; the launcher says so. */
 declare const NETLOOM_CNI_DIRECTORY: string;
@@ -13,17 +15,20 @@ export let nativePath: string;
 
 function load(): NativeBinding {
   const { platform, arch } = process;
-  const prebuilt = `${NETLOOM_CNI_DIRECTORY}/../prebuilds/${platform}-${arch}/netloom`;
-  const places = [
+  const root = join(NETLOOM_CNI_DIRECTORY, '..');
+  const prebuilt = `${root}/prebuilds/${platform}-${arch}/netloom`;
+  const findings: Finding[] = [];
+  for (const place of [
     `${NETLOOM_CNI_DIRECTORY}/netloom.node`,
-    `${NETLOOM_CNI_DIRECTORY}/../build/Release/netloom.node`,
-    `${NETLOOM_CNI_DIRECTORY}/../native/build/Release/netloom.node`,
+    `${root}/build/Release/netloom.node`,
+    `${root}/native/build/Release/netloom.node`,
     `${prebuilt}.glibc.node`,
     `${prebuilt}.musl.node`,
-  ];
-  let refusal: unknown;
-  for (const place of places) {
-    if (!existsSync(place)) continue;
+  ]) {
+    if (!existsSync(place)) {
+      findings.push([place, 'no such file']);
+      continue;
+    }
     const module = { exports: {} };
     try {
       process.dlopen(module, place);
@@ -31,10 +36,13 @@ function load(): NativeBinding {
       return module.exports as NativeBinding;
     } catch (error) {
       // Of another C library; the next one may be of this one.
-      refusal = error;
+      findings.push([place, reason(error).replace(`${place}: `, '')]);
     }
   }
-  throw refusal ?? new Error(`netloom-cni: there is no native addon (${places.join(', ')})`);
+  // What was installed has one place only, and cannot be built there.
+  if (basename(NETLOOM_CNI_DIRECTORY).startsWith('.'))
+    throw new Error(`netloom-cni: ${findings[0]?.join(': ')}; run netloom-cni install again`);
+  throw loadError('the native addon', root, detectHost(), findings);
 }
 
 export const native: NativeBinding = load();

@@ -2,7 +2,8 @@ import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { detectLibc, findHelper, type Host, helperPath, loadNative, native } from '../../lib/native/load.js';
+import { findHelper, helperPath, loadNative, native } from '../../lib/native/load.js';
+import { detectLibc, type Host } from '../../lib/native/load-error.js';
 
 const glibc: Host = { platform: 'linux', arch: 'x64', libc: 'glibc' };
 let root = '';
