@@ -17,7 +17,7 @@ export function main(program: string, args: readonly string[], directory: string
   const { env } = process;
   if ((env['CNI_COMMAND'] ?? '') === '') {
     if (args[0] === 'install') installOrSay(args.slice(1), directory);
-    else usage();
+    else usage(args[0]);
     return;
   }
   const { output, status } = run({ name: basename(program), variables: env, stdin: readStdin }, plugins);
@@ -34,9 +34,11 @@ function installOrSay(args: readonly string[], directory: string): void {
   }
 }
 
-function usage(): void {
+function usage(word: string | undefined): void {
+  const unknown = word !== undefined && !['help', '--help', '-h'].includes(word);
+  process.exitCode = unknown ? 1 : 0;
   process.stderr.write(
-    `netloom-cni is a CNI plugin (${Object.keys(plugins).join(', ')}), called by container runtimes.\n` +
+    `${unknown ? `netloom-cni: unknown command ${JSON.stringify(word)}\n` : ''}netloom-cni is a CNI plugin (${Object.keys(plugins).join(', ')}), called by container runtimes.\n` +
       `CNI protocol versions supported: ${VERSIONS.join(', ')}\n` +
       'To put it where they find it: netloom-cni install [--dir /opt/cni/bin]\n',
   );

@@ -71,6 +71,15 @@ describeKernel('netloom-cni', () => {
     expect(stderr).toContain('CNI protocol versions supported: 0.1.0, 0.2.0, 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0');
   });
 
+  test('an unknown command is an error', () => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [PROGRAM, 'uninstall'], {
+      env: {},
+      encoding: 'utf8',
+    });
+    expect([status, stdout]).toEqual([1, '']);
+    expect(stderr).toContain('unknown command "uninstall"');
+  });
+
   test('install puts a program that needs nothing else, and names its Node itself', () => {
     const directory = mkdtempSync(join(tmpdir(), 'netloom-cni-'));
     const install = (...args: string[]) =>
