@@ -12,6 +12,7 @@ import {
   listLinks,
   listQdiscs,
   type Netns,
+  openPacketSocket,
   removeBandwidthLimit,
   setLink,
 } from 'netloom';
@@ -126,6 +127,28 @@ describeKernel('bandwidth limits', () => {
     // What Kubernetes asks for by default: bursts of 2^31-1 bits.
     const ingress = { rate: 1e6, burst: 268_435_455 };
     expect((await limitBandwidth(a, { ingress })).ingress).toEqual({ ...ingress, latency: 25 });
+  });
+
+  test('are refused whose burst no full frame fits in, and pass one where it just does', async () => {
+    await setLink(a, { mtu: 1500 });
+    await setLink('vb', { mtu: 1500 }, { netns });
+    for (const direction of ['egress', 'ingress'] as const) {
+      const error = await failure(limitBandwidth(a, { [direction]: { rate: 1e6, burst: 1513 } }));
+      expect(error).toMatchObject({ name: 'RangeError', code: 'ERR_OUT_OF_RANGE' });
+      expect(error.message).toBe(
+        `limitBandwidth: ${direction}.burst 1513 is out of range (for frames of 1514 bytes, the MTU of va and 14 of header, 1514 bytes or more)`,
+      );
+    }
+    untouched();
+    await limitBandwidth(a, { egress: { rate: 1e9, burst: 1625 } });
+    await using here = await openPacketSocket(a);
+    await using there = await openPacketSocket('vb', { netns, protocol: 0x88b5 });
+    const header = Buffer.from('ffffffffffff02000000000188b5', 'hex');
+    here.write(Buffer.concat([header, Buffer.alloc(1500)]));
+    for await (const frame of there) {
+      expect(frame.length).toBe(1514);
+      break;
+    }
   });
 
   describe('of a link that is gone', () => {

@@ -95,6 +95,7 @@ describeKernel('cni bandwidth', () => {
     [{ egressBurst: 1e6 }, 7, 'if egressBurst is set, egressRate must also be set'],
     [{ egressRate: 4, egressBurst: 1e6 }, 7, 'egress.rate 4 is out of range'],
     [{ egressRate: 1e6, egressBurst: 7 }, 7, 'egress.burst 0 is out of range'],
+    [{ ...LIMITS, egressBurst: 8000 }, 7, 'egress.burst 1000 is out of range (for frames of 1514 bytes'],
     [{ ingressRate: 1e6, ingressBurst: 2 ** 36 }, 7, 'ingressBurst 68719476736 is out of range'],
     [{ ...LIMITS, unshapedSubnets: ['10.0.0.0/8'] }, 2, 'unshapedSubnets'],
     [{ runtimeConfig: { bandwidth: { ...LIMITS, shapedSubnets: ['10.0.0.0/8'] } } }, 2, 'bandwidth.shapedSubnets'],

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ifbAlias, ifbName, isIfbOf, ownerOf } from '../../lib/rtnetlink/tc/bandwidth/ifb.js';
-import { limitTold, tbfFor } from '../../lib/rtnetlink/tc/bandwidth/limit.js';
+import { checkBurst, limitTold, tbfFor } from '../../lib/rtnetlink/tc/bandwidth/limit.js';
 
 describe('a limit', () => {
   const limits = fc
@@ -46,6 +46,48 @@ describe('a limit', () => {
       buffer: 15_625_000,
       mtu: 0,
     });
+  });
+});
+
+describe("a link's longest frame", () => {
+  const eth0 = { name: 'eth0', mtu: 1500, mac: '02:00:00:00:00:01' };
+  const tun0 = { name: 'tun0', mtu: 1500 };
+
+  test.each([
+    [{ rate: 1e6, burst: 1514 }, eth0],
+    [{ rate: 1e6, burst: 1500 }, tun0],
+    [{ rate: 1e9, burst: 1625 }, eth0],
+    [{ rate: 48, burst: 0xfffff000, latency: 0 }, eth0],
+  ])('passes within %j', (limit, link) => {
+    expect(() => checkBurst(limit, 'egress', link)).not.toThrow();
+  });
+
+  test.each([
+    [
+      { rate: 1e6, burst: 1000 },
+      eth0,
+      'egress.burst 1000 is out of range (for frames of 1514 bytes, the MTU of eth0 and 14 of header, 1514 bytes or more)',
+    ],
+    [
+      { rate: 1e6, burst: 1499 },
+      tun0,
+      'egress.burst 1499 is out of range (for frames of 1500 bytes, the MTU of tun0, 1500 bytes or more)',
+    ],
+    // 13 µs at 125 bytes each.
+    [
+      { rate: 1e9, burst: 1514 },
+      eth0,
+      'egress.burst 1514 is out of range (for frames of 1514 bytes, the MTU of eth0 and 14 of header, 1625 bytes or more)',
+    ],
+    [
+      { rate: 8, burst: 5000 },
+      eth0,
+      'egress.rate 8 is out of range (for frames of 1514 bytes, the MTU of eth0 and 14 of header, 48 bits per second or more)',
+    ],
+  ])('does not within %j', (limit, link, message) => {
+    expect(() => checkBurst(limit, 'egress', link)).toThrow(
+      expect.objectContaining({ name: 'RangeError', code: 'ERR_OUT_OF_RANGE', message }),
+    );
   });
 });
 

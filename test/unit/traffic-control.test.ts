@@ -310,6 +310,11 @@ test.each<[string, () => unknown, string]>([
     'ERR_INVALID_ARG_TYPE limitBandwidth: limits must be an object',
   ],
   [
+    'limits that say nothing',
+    () => limitBandwidth.sync('d0', { egress: undefined }, o),
+    'ERR_INVALID_ARG_VALUE limitBandwidth: limits an object (Object) says nothing of egress, nor of ingress',
+  ],
+  [
     'a direction that there is none of',
     () => limitBandwidth.sync('d0', anyhow({ sideways: {} }), o),
     'ERR_INVALID_ARG_VALUE limitBandwidth: sideways an object (Object) is no option of a bandwidth limit',

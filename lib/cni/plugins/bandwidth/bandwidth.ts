@@ -1,7 +1,7 @@
 /** bandwidth: limits what a container sends and receives, at the host's end of its pair. */
 
 import { ownerOf } from '../../../rtnetlink/tc/bandwidth/ifb.js';
-import type { BandwidthLimit } from '../../../rtnetlink/tc/bandwidth/limit.js';
+import { type BandwidthLimit, checkBurst } from '../../../rtnetlink/tc/bandwidth/limit.js';
 import {
   deleteLink,
   getBandwidthLimit,
@@ -30,6 +30,11 @@ export const bandwidth: Plugin = {
     if (isUnlimited(limits)) return result;
     const host = hostLinkOf(call, openContainer(call));
     const ifb = ifbNameOf(call);
+    // Said here from where the configuration stands, as what is wrong with a limit by itself.
+    for (const direction of ['ingress', 'egress'] as const) {
+      const limit = limits[direction];
+      if (limit) checkBurst(limit, direction, host);
+    }
     return withRollback((undo) => {
       limitBandwidth(host, { egress: limits.ingress, ingress: limits.egress }, { ifb });
       undo(() => removeBandwidthLimit(host, { ifb }));

@@ -3,7 +3,7 @@ import type { NetnsOptions } from '../../../netns/netns.js';
 import { call, type Operation } from '../../../operation.js';
 import { isGone, type LinkRef, netnsOfLink } from '../../link/find.js';
 import { checkLinkName } from '../../link/options.js';
-import { type Bandwidth, type BandwidthLimits, checkLimits, tbfFor } from './limit.js';
+import { type Bandwidth, type BandwidthLimits, checkBurst, checkLimits, tbfFor } from './limit.js';
 import { bandwidthOf, readState } from './state.js';
 import { removeAll, removeOrphans, shapeEgress, shapeIngress, takeAwayEgress, takeAwayIngress } from './steps.js';
 import { Undo } from './undo.js';
@@ -35,7 +35,7 @@ function checkOptions({ ifb }: BandwidthOptions): void {
  *     tc filter add dev NAME ingress protocol all u32 match u32 0 0 action mirred egress redirect dev bw-NAME
  *
  * @returns the limits that are then in force.
- * @throws NetlinkError ENODEV if there is no such link, EEXIST if another qdisc was put at its root before, or the ifb's
+ * @throws RangeError for a burst that is shorter than the link's frames, NetlinkError ENODEV if there is no such link, EEXIST if another qdisc was put at its root before, or the ifb's
  *   name is taken.
  */
 export const limitBandwidth = call(
@@ -49,6 +49,8 @@ export const limitBandwidth = call(
     const ingressTbf = ingress ? tbfFor(ingress, 'ingress') : undefined;
     const netns = netnsOfLink(ref, options.netns);
     const before = yield* readState(netns, ref, options.ifb);
+    if (egress) checkBurst(egress, 'egress', before.link);
+    if (ingress) checkBurst(ingress, 'ingress', before.link);
     const undo = new Undo(netns);
     try {
       if (egressTbf) yield* shapeEgress(before, egressTbf, undo);

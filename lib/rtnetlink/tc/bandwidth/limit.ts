@@ -1,6 +1,7 @@
 /** A limit of one direction: what users say, the tbf that it comes to, and back. Pure. */
-import { outOfRange, wrongType } from '../../../errors.js';
+import { invalidValue, outOfRange, wrongType } from '../../../errors.js';
 import { checkFields, fieldsOf } from '../../fields.js';
+import type { Link } from '../../link/link.js';
 import { limitFor, NO_RATE, type TbfAttributes } from '../qdiscs/tbf.js';
 import { bitsOf, bytesPerSecond, checkBytes, checkMilliseconds, rateFields, TICKS_PER_MICROSECOND } from '../rate.js';
 
@@ -8,7 +9,7 @@ import { bitsOf, bytesPerSecond, checkBytes, checkMilliseconds, rateFields, TICK
 export interface BandwidthLimit {
   /** Bits per second, 8 or more. */
   readonly rate: number;
-  /** Bytes that may go at once, above the rate. Packets larger than that never pass. */
+  /** Bytes that may go at once, above the rate. No fewer than the longest frame of the link, which would never pass. */
   readonly burst: number;
   /** Milliseconds that a packet may wait, before others are dropped; 25 if absent, as CNI's bandwidth plugin has it. */
   readonly latency?: number | undefined;
@@ -47,6 +48,9 @@ export function checkLimits(limits: unknown): asserts limits is BandwidthLimits 
   if (typeof limits !== 'object' || limits === null)
     throw wrongType('limits', 'an object like { egress: { rate, burst } }', limits);
   checkFields(limits, DIRECTIONS, 'a bandwidth limit');
+  const { egress, ingress }: BandwidthLimits = limits;
+  if (egress === undefined && ingress === undefined)
+    throw invalidValue('limits', limits, 'says nothing of egress, nor of ingress');
 }
 
 function inBytes(given: BandwidthLimit, field: string): InBytes {
@@ -74,6 +78,36 @@ function bufferOf({ rate, burst }: InBytes, field: string): number {
   if (buffer === 0) throw outOfRange(`${field}.burst`, burst, `at that rate, ${Math.ceil(rate / 1e6)} bytes or more`);
   return Math.min(buffer, U32);
 }
+
+/** What Ethernet puts in front of a packet (ETH_HLEN, linux/if_ether.h). */
+const ETHERNET_HEADER = 14;
+const NANOSECONDS_PER_TICK = 64;
+
+/**
+ * Refuses a burst that is shorter than the longest frame of a link: a tbf drops that. What is in force may be a little
+ * less than what was said, since bursts are counted in time.
+ */
+export function checkBurst(given: BandwidthLimit, field: string, { name, mtu, mac }: BurstLink): void {
+  const bytes = inBytes(given, field);
+  const { rate } = bytes;
+  const header = mac === undefined ? 0 : ETHERNET_HEADER;
+  const longest = mtu + header;
+  // psched_ns_t2l() in include/net/sch_generic.h.
+  const passes = (ticks: number): boolean => Math.floor((ticks * NANOSECONDS_PER_TICK * rate) / 1e9) >= longest;
+  const passesBurst = (burst: number): boolean => passes(bufferOf({ ...bytes, burst }, field));
+  const frames = `for frames of ${longest} bytes, the MTU of ${name}${header === 0 ? '' : ` and ${header} of header`}`;
+  if (!passes(U32)) {
+    const least = 8 * Math.ceil((longest * 1e9) / (U32 * NANOSECONDS_PER_TICK));
+    throw outOfRange(`${field}.rate`, given.rate, `${frames}, ${least} bits per second or more`);
+  }
+  if (passesBurst(bytes.burst)) return;
+  let least = Math.max(longest, bytes.burst);
+  while (!passesBurst(least)) least++;
+  throw outOfRange(`${field}.burst`, given.burst, `${frames}, ${least} bytes or more`);
+}
+
+/** The link, as far as the length of its frames goes. */
+export type BurstLink = Pick<Link, 'name' | 'mtu' | 'mac'>;
 
 /** The options of the tbf for a limit. */
 export function tbfFor(given: BandwidthLimit, field: string): TbfAttributes {
