@@ -1,4 +1,13 @@
-import { createVeth, getSysctl, listAddresses, listLinks, type Netns, ping } from 'netloom';
+import {
+  addMasquerade,
+  createVeth,
+  getSysctl,
+  listAddresses,
+  listLinks,
+  listMasquerades,
+  type Netns,
+  ping,
+} from 'netloom';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { CniHost } from './cni.ts';
 import { iproute, witness } from './ip.ts';
@@ -200,6 +209,15 @@ describeKernel('cni bridge', () => {
     expect(host.call('DEL', config, { netns: container }).status).toBe(0);
     expect(ruleset()).toBe('');
     expect(host.call('CHECK', { ...config, prevResult }, { netns: container }).status).toBe(1);
+  });
+
+  test('ipMasq takes over what is left of a container that had the address before', async () => {
+    await addMasquerade({ owner: 'cni net gone eth0', sources: ['10.1.2.2'], netns: host.netns });
+    host.add({ ...CONFIG, ipMasq: true }, { netns: container });
+    expect(await listMasquerades({ netns: host.netns })).toMatchObject([
+      { owner: 'cni net c1 eth0', source: '10.1.2.2' },
+      { owner: 'cni net c1 eth0', source: 'fd00:1::2' },
+    ]);
   });
 
   test('GC takes the links of attachments that are no more, though their namespaces live on', async () => {

@@ -117,14 +117,35 @@ describeKernel.needs('nftables')('masquerade', () => {
     expect(await listMasquerades({ netns, owner: 'two' })).toEqual([]);
   });
 
-  test("of an address is the owner's who added it last, and stays when the one before is deleted", async () => {
+  test("of an address is one owner's, whose message tells another; with it, nothing is added", async () => {
     await masquerade();
-    await masquerade({ owner: 'two', sources: ['10.1.0.5'], except: ['10.2.0.0/16'] });
+    const before = rulesetSorted(netns);
+    const error = await failure(masquerade({ owner: 'two', sources: ['10.1.0.6', '10.1.0.5'], except: [] }));
+    expect(error).toMatchObject({ name: 'NetlinkError', code: 'EEXIST', entry: '10.1.0.5' });
+    expect(error.message).toBe(
+      `addMasquerade: EEXIST: file already exists, NFT_MSG_NEWSETELEM '10.1.0.5' in namespace ${netns.id}: the source is masqueraded for owner "one"`,
+    );
+    expect(rulesetSorted(netns)).toEqual(before);
     await deleteMasquerade({ owner: 'one', netns });
+    await masquerade({ owner: 'two', sources: ['10.1.0.5'] });
+    expect(await seenBy('tcp')).toBe('192.0.2.1');
+  });
+
+  test('of an address that many owners want at once is the one’s whose call succeeds', async () => {
+    const owners = Array.from({ length: 20 }, (_, i) => `owner ${i}`);
+    const results = await Promise.allSettled(owners.map((owner) => masquerade({ owner, sources: ['10.1.0.5'] })));
+    const winners = owners.filter((_, i) => results[i]?.status === 'fulfilled');
+    expect(winners).toHaveLength(1);
+    expect((await listMasquerades({ netns })).map(({ owner }) => owner)).toEqual(winners);
+  });
+
+  test('added again by its owner has the exceptions that were said last', async () => {
+    await masquerade();
+    await masquerade({ sources: ['10.1.0.5'], except: ['10.2.0.0/16'] });
     expect(await listMasquerades({ netns })).toMatchObject([
-      { owner: 'two', source: '10.1.0.5', except: ['10.2.0.0/16'] },
+      { owner: 'one', source: '10.1.0.5', except: ['10.2.0.0/16'] },
+      { owner: 'one', source: 'fd00:1::5', except: ['10.1.0.0/16'] },
     ]);
-    expect(chains()).toEqual(['masquerading', 'outside-10.2.0.0/16']);
     expect(await seenBy('tcp')).toBe('192.0.2.1');
   });
 
@@ -171,14 +192,14 @@ describeKernel.needs('nftables')('masquerade', () => {
     expect((await listMasquerades({ netns })).map(({ owner }) => owner)).toEqual(['two', 'two']);
   });
 
-  test('of an address that was another owner’s is his again, whenever the call is aborted', async () => {
+  test('that is said anew is as it was before, whenever the call is aborted', async () => {
     await masquerade();
     const before = rulesetSorted(netns);
     let nth = 0;
     for (; ; nth++) {
       const signal = abortAt(netns, nth);
       const call = addMasquerade(
-        { owner: 'two', sources: ['10.1.0.5', '10.1.0.6'], except: ['192.0.2.0/24'], netns },
+        { owner: 'one', sources: ['10.1.0.5', '10.1.0.6'], except: ['192.0.2.0/24'], netns },
         { signal },
       );
       const error = await call.then(
@@ -190,9 +211,9 @@ describeKernel.needs('nftables')('masquerade', () => {
       expect(error.name).toBe('AbortError');
       await vi.waitFor(() => expect(rulesetSorted(netns)).toEqual(before), { timeout: 5000 * SLOWNESS });
     }
-    // The transaction that finds the address taken, the reading, the transaction that takes it over.
+    // The transaction that finds the address there, the reading, the transaction that replaces it.
     expect(nth).toBe(3);
-    expect((await listMasquerades({ netns })).filter(({ owner }) => owner === 'two')).toHaveLength(2);
+    expect((await listMasquerades({ netns })).filter(({ except }) => except[0] === '192.0.2.0/24')).toHaveLength(2);
   });
 
   test('in a table of that name with another map is refused, with the name of the map', async () => {

@@ -1,6 +1,7 @@
 /** ipMasq: what containers send to elsewhere leaves the host under the host's address. */
 import { formatIp, masked, parsePrefix } from '../../addressing/ip.js';
-import { addMasquerade, deleteMasquerade, listMasquerades } from '../../sync.js';
+import { takeOverMasquerade } from '../../netfilter/nat/masquerade.js';
+import { deleteMasquerade, listMasquerades } from '../../sync.js';
 import { CniError } from '../protocol/error.js';
 import type { Invocation } from '../protocol/plugin.js';
 import type { IpConfig } from '../protocol/result.js';
@@ -10,7 +11,7 @@ import { ownerOf, staleOwners } from './owner.js';
 /** Masquerades what comes from these addresses, unless it goes to their own subnets. */
 export function masquerade(call: Invocation, ips: readonly IpConfig[], undo: Undo): void {
   const owner = ownerOf(call);
-  addMasquerade({
+  takeOverMasquerade.sync({
     owner,
     sources: ips.map(({ address }) => formatIp(parsePrefix(address).bytes)),
     except: ips.map(({ address }) => {

@@ -3,6 +3,7 @@
  * transaction; one that follows from what was read is bound to the generation that was read, and begins again where
  * the ruleset is of another by then.
  */
+import { constants } from 'node:os';
 import { NetlinkError } from '../../errors.js';
 import type { Reply } from '../../netlink/batch.js';
 import type { Request } from '../../netlink/message.js';
@@ -145,6 +146,16 @@ const establish = ({ maps, chains }: Section, entries: readonly Entry[]): Reques
 
 /** What becomes of an entry that is there, where one with its key is added: it is replaced, or the call fails. */
 export type Conflict = (there: Entry, wanted: Entry) => void;
+
+/** What a {@link Conflict} throws: EEXIST, with whose it is. */
+export const alreadyThere = (netns: Netns, entry: string, kernelMessage: string): NetlinkError =>
+  new NetlinkError({
+    errno: -constants.errno.EEXIST,
+    syscall: 'NFT_MSG_NEWSETELEM',
+    entry,
+    netns: netns.sockets.label,
+    kernelMessage,
+  });
 
 /** Takes back what a call has added, and puts back what that replaced. What others have changed since stays. */
 export type TakeBack = () => Operation<void>;

@@ -1,5 +1,4 @@
 /** Published ports: `addPortMapping`, `deletePortMappings`, `listPortMappings`. */
-import { constants } from 'node:os';
 import { formatIp } from '../../addressing/ip.js';
 import { NetlinkError } from '../../errors.js';
 import { type Netns, type NetnsOptions, netnsOf } from '../../netns/netns.js';
@@ -9,7 +8,15 @@ import { getLink } from '../../rtnetlink/link/find.js';
 import { netnsTold } from '../../rtnetlink/netns-told.js';
 import { getRoute } from '../../rtnetlink/route/find.js';
 import { getSysctl, setSysctl } from '../../sysctl.js';
-import { addEntries, type Conflict, type Entry, missingEntries, readEntries, removeEntries } from './entries.js';
+import {
+  addEntries,
+  alreadyThere,
+  type Conflict,
+  type Entry,
+  missingEntries,
+  readEntries,
+  removeEntries,
+} from './entries.js';
 import { type MappedPort, mappedPortOf, type PortMappingSpec, planOf, portText, targetText } from './mapping.js';
 import type { ListByOwnerOptions, OwnerSelection } from './masquerade.js';
 import { checkOwner } from './owner.js';
@@ -72,15 +79,8 @@ const refuseTaken =
   (there, wanted) => {
     const taken = mappedPortOf(netns, there);
     if (taken === undefined) return;
-    throw new NetlinkError({
-      errno: -constants.errno.EEXIST,
-      syscall: 'NFT_MSG_NEWSETELEM',
-      entry: portText(taken),
-      netns: netns.sockets.label,
-      kernelMessage: `the port leads to ${targetText(taken)}, for ${
-        there.owner === wanted.owner ? 'the same owner' : `owner ${JSON.stringify(there.owner)}`
-      }`,
-    });
+    const owner = there.owner === wanted.owner ? 'the same owner' : `owner ${JSON.stringify(there.owner)}`;
+    throw alreadyThere(netns, portText(taken), `the port leads to ${targetText(taken)}, for ${owner}`);
   };
 
 /** Sets route_localnet of the link that leads to a container, where there is one. */
