@@ -82,7 +82,7 @@ export function cni(request: CniRequest): CniResult | undefined {
 
 function checkRequest(request: CniRequest): void {
   if (typeof request !== 'object' || request === null)
-    throw wrongType('request', "an object like { command: 'ADD', config }", request);
+    throw wrongType('the request of cni()', "an object like { command: 'ADD', config }", request);
   checkFields(request, FIELDS, 'a CNI call');
   const { config, ...variables } = request;
   if (typeof config !== 'object' || config === null)

@@ -30,7 +30,7 @@ describeKernel('netloom/cni', () => {
   });
   afterEach(() => host.close());
 
-  const callAll = (requests: readonly object[]): Answer[] =>
+  const callAll = (requests: readonly (object | null)[]): Answer[] =>
     JSON.parse(
       execFileSync('nsenter', [`--net=/proc/${process.pid}/fd/${host.netns.fd}`, process.execPath, RUNTIME], {
         input: JSON.stringify(requests),
@@ -87,6 +87,8 @@ describeKernel('netloom/cni', () => {
       { command: 'ADD', config, ...attachment, ifName: 'eth0' },
       { command: 'ADD', ...attachment },
       { command: 'ADD', config: JSON.stringify(config), ...attachment },
+      { command: 'ADD', config: { cniVersion: '1.0.0', name: 'net', plugins: [config] }, ...attachment },
+      null,
       { command: 'ADD', config, ...attachment, containerId: 5 },
     ]);
     expect(answers.map(({ name, code }) => [name, code])).toEqual([
@@ -97,8 +99,12 @@ describeKernel('netloom/cni', () => {
       ['TypeError', 'ERR_INVALID_ARG_VALUE'],
       ['TypeError', 'ERR_INVALID_ARG_TYPE'],
       ['TypeError', 'ERR_INVALID_ARG_TYPE'],
+      ['CniError', 7],
+      ['TypeError', 'ERR_INVALID_ARG_TYPE'],
       ['TypeError', 'ERR_INVALID_ARG_TYPE'],
     ]);
+    expect(answers.at(-3)?.message).toBe('this is a list of plugins; call each of its plugins');
+    expect(answers.at(-2)?.message).toContain('the request of cni() must be an object like');
     expect(answers.at(-1)?.message).toBe('containerId must be a string; received 5');
     expect(seenNames(host.netns)).toEqual([]);
   });

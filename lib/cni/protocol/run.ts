@@ -76,8 +76,10 @@ function perform(plugin: Plugin, call: Invocation): Result | undefined {
 const whole = (call: Invocation): Invocation => ({ ...call, config: readWhole(call.config) });
 
 // A link to the program has the name of the plugin; called by its own name it goes by the configuration.
-function pluginOf(name: string, { type }: NetworkConfig, plugins: Readonly<Record<string, Plugin>>): Plugin {
+function pluginOf(name: string, { type, fields }: NetworkConfig, plugins: Readonly<Record<string, Plugin>>): Plugin {
   const wanted = Object.hasOwn(plugins, name) ? name : type;
+  if (wanted === '' && Array.isArray(fields.value('plugins')))
+    throw new CniError('config', 'this is a list of plugins; call each of its plugins');
   if (wanted === '') throw new CniError('config', 'missing plugin type');
   const plugin = Object.hasOwn(plugins, wanted) ? plugins[wanted] : undefined;
   if (plugin === undefined)
