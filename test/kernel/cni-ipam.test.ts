@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { listLinks } from 'netloom';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { CniHost } from './cni.ts';
@@ -56,6 +57,18 @@ describeKernel('cni IPAM', () => {
     host.call('DEL', config(), { id: 'c3' });
     expect(host.call('STATUS', status)).toEqual({ status: 0, output: undefined });
     expect(addresses('c6')?.[0]).toBe('10.1.2.4/29');
+  });
+
+  test('STATUS makes nothing, and tells where nothing could be reserved', () => {
+    const status = (ipam: object, wrap: readonly string[] = []) =>
+      host.call('STATUS', config(ipam, { cniVersion: '1.1.0' }), { wrap }).output;
+    const dataDir = join(host.dataDir, 'not', 'yet');
+    const before = readdirSync(host.dataDir);
+    expect(status({ dataDir })).toBeUndefined();
+    const refused = { code: 50, msg: expect.stringContaining('no address can be reserved') };
+    expect(status({ dataDir }, ['setpriv', '--reuid=65534', '--clear-groups'])).toMatchObject(refused);
+    expect(status({ dataDir: join(fileURLToPath(import.meta.url), 'below') })).toMatchObject(refused);
+    expect(readdirSync(host.dataDir)).toEqual(before);
   });
 
   test('a second ADD of the same attachment is refused, and the first keeps its addresses', () => {

@@ -54,6 +54,21 @@ describeKernel('netloom-cni', () => {
     expect(host.call('DEL', BRIDGE, { netns: host.netns, override: true }).status).toBe(0);
   });
 
+  test('STATUS tells that who calls may not attach containers', () => {
+    const status = (config: object, ...wrap: string[]) =>
+      host.call('STATUS', { cniVersion: '1.1.0', ...config }, { wrap }).output;
+    const lacks = (names: string) => ({ code: 50, msg: `no container can be attached without ${names}` });
+    const nobody = ['setpriv', '--reuid=65534', '--clear-groups'];
+    for (const type of ['bridge', 'ptp', 'loopback', 'tuning']) {
+      expect(status({ type })).toBeUndefined();
+      expect(status({ type }, ...nobody)).toMatchObject(lacks('CAP_NET_ADMIN, CAP_SYS_ADMIN'));
+    }
+    expect(status({ type: 'bridge' }, 'setpriv', '--bounding-set=-sys_admin', '--inh-caps=-sys_admin')).toMatchObject(
+      lacks('CAP_SYS_ADMIN'),
+    );
+    expect(status({ type: 'static', ipam: { type: 'static' } }, ...nobody)).toBeUndefined();
+  });
+
   test('has Node load no more modules at its start than a pod should wait for', () => {
     const bundle = readFileSync(PROGRAM.replace('.cjs', '.bundle.cjs'), 'utf8');
     const loaded = [...bundle.matchAll(/\brequire\(["'`](.*?)["'`]\)/g)].map(([, name]) => name);

@@ -1,4 +1,5 @@
 /** Every plugin that netloom-cni is, by the name that it is called by. */
+import { expectPrivilege } from '../container/privilege.js';
 import { ipamPlugins } from '../ipam/ipam.js';
 import type { Plugin } from '../protocol/plugin.js';
 import { bandwidth } from './bandwidth/bandwidth.js';
@@ -15,15 +16,32 @@ import { vlan } from './vlan.js';
 
 export const plugins: Readonly<Record<string, Plugin>> = {
   ...ipamPlugins,
-  loopback,
-  bridge,
-  ptp,
-  macvlan,
-  ipvlan,
-  vlan,
-  'host-device': hostDevice,
-  tap,
-  tuning,
-  bandwidth,
+  ...asksForPrivilege({
+    loopback,
+    bridge,
+    ptp,
+    macvlan,
+    ipvlan,
+    vlan,
+    'host-device': hostDevice,
+    tap,
+    tuning,
+    bandwidth,
+  }),
   portmap,
 };
+
+/** The plugins that go into a container's namespace, which not everybody may: STATUS tells it. */
+function asksForPrivilege(entering: Readonly<Record<string, Plugin>>): Record<string, Plugin> {
+  const asking = Object.entries(entering).map(([name, plugin]): [string, Plugin] => [
+    name,
+    {
+      ...plugin,
+      status(call) {
+        plugin.status?.(call);
+        expectPrivilege();
+      },
+    },
+  ]);
+  return Object.fromEntries(asking);
+}

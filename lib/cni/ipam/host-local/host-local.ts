@@ -1,5 +1,5 @@
 /** host-local: addresses from ranges, kept on the disk of this machine. */
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { formatIp, isIpText, isSameIp, parseIp } from '../../../addressing/ip.js';
 import type { AttachmentId } from '../../protocol/config.js';
 import { CniError } from '../../protocol/error.js';
@@ -9,7 +9,7 @@ import { type Undo, withRollback } from '../../rollback.js';
 import { readDataDir, readHostLocal } from './config.js';
 import { candidates, type Range, type RangeSet, rangeWith, setText } from './ranges.js';
 import { parseResolvConf } from './resolv-conf.js';
-import { isOwner, type Store, withStore } from './store.js';
+import { isOwner, reservedWithoutLock, type Store, withStore } from './store.js';
 
 export const hostLocal: Plugin = {
   add(call) {
@@ -57,16 +57,21 @@ export const hostLocal: Plugin = {
 
   status(call) {
     const { dataDir, ranges } = readHostLocal(call);
-    withStore(dataDir, call.config.name, (store) => {
-      accessSync(`${dataDir}/${call.config.name}`, constants.W_OK);
-      const taken = store.reserved();
-      for (const set of ranges) {
-        if (!hasFree(set, taken))
-          throw new CniError('unavailable', `no IP addresses available in range set: ${setText(set)}`);
-      }
-    });
+    const taken = lookAt(dataDir, call.config.name);
+    for (const set of ranges) {
+      if (!hasFree(set, taken))
+        throw new CniError('unavailable', `no IP addresses available in range set: ${setText(set)}`);
+    }
   },
 };
+
+function lookAt(dataDir: string, network: string): Set<string> {
+  try {
+    return reservedWithoutLock(dataDir, network);
+  } catch (error) {
+    throw new CniError('unavailable', `host-local: no address can be reserved: ${(error as Error).message}`);
+  }
+}
 
 function hasFree(set: RangeSet, taken: ReadonlySet<string>): boolean {
   for (const [address] of candidates(set, undefined)) if (!taken.has(formatIp(address))) return true;

@@ -6,7 +6,19 @@
  * A reservation appears at once with all it holds (link(2) of a finished file), so a process that dies in the middle
  * leaves it either made or not; DEL finds it in both cases.
  */
-import { linkSync, mkdirSync, readdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
 import { isIpText } from '../../../addressing/ip.js';
 import type { Handle } from '../../../native/handle.js';
 import { native } from '../../../native/load.js';
@@ -43,9 +55,24 @@ export function withStore<T>(dataDir: string, network: string, use: (store: Stor
   }
 }
 
+/**
+ * The addresses that are reserved, for who may leave no trace, not even the lock: they appear and go one by one, so a look
+ * is as good without. Throws where no address could be reserved.
+ */
+export function reservedWithoutLock(dataDir: string, network: string): Set<string> {
+  const directory = `${dataDir}/${network}`;
+  let there = directory;
+  while (statSync(there, { throwIfNoEntry: false }) === undefined) there = dirname(there);
+  accessSync(there, constants.W_OK | constants.X_OK);
+  if (!statSync(there).isDirectory()) throw new Error(`${there} is no directory`);
+  return new Set(there === directory ? addressesIn(directory) : []);
+}
+
+const addressesIn = (directory: string): string[] => readdirSync(directory).filter((name) => isIpText(name));
+
 function openStore(directory: string): Store {
   const path = (name: string): string => `${directory}/${name}`;
-  const addresses = (): string[] => readdirSync(directory).filter((name) => isIpText(name));
+  const addresses = (): string[] => addressesIn(directory);
   const write = (text: string): string => {
     const unfinished = path(UNFINISHED);
     writeFileSync(unfinished, text, { mode: 0o644 });
