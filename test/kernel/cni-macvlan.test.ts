@@ -32,6 +32,16 @@ describeKernel('cni macvlan', () => {
 
   const dataOf = (name: string) => seen(container, name).linkinfo?.info_data;
 
+  test("DEL after an ADD that found its name taken leaves another network's link", () => {
+    host.add(CONFIG, { netns: container });
+    const other = { ...CONFIG, name: 'other' };
+    expect(host.call('ADD', other, { netns: container }).status).toBe(1);
+    expect(host.call('DEL', other, { netns: container })).toEqual({ status: 0, output: undefined });
+    expect(seenNames(container)).toEqual(['eth0']);
+    expect(host.call('DEL', CONFIG, { netns: container })).toEqual({ status: 0, output: undefined });
+    expect(seenNames(container)).toEqual([]);
+  });
+
   test('ADD, CHECK, DEL', () => {
     const netns = container;
     const result = host.add(CONFIG, { netns });

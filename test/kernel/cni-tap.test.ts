@@ -25,6 +25,14 @@ describeKernel('cni tap', () => {
 
   const dataOf = (name: string) => seen(container, name).linkinfo?.info_data;
 
+  test("DEL after an ADD that found its name taken leaves another network's link", () => {
+    host.add(CONFIG, { netns: container });
+    const other = { ...CONFIG, name: 'other' };
+    expect(host.call('ADD', other, { netns: container }).status).toBe(1);
+    expect(host.call('DEL', other, { netns: container })).toEqual({ status: 0, output: undefined });
+    expect(seenNames(container)).toEqual(['eth0']);
+  });
+
   test('ADD, CHECK, DEL, and a program opens it in between', async () => {
     const netns = container;
     const result = host.add(CONFIG, { netns });

@@ -14,6 +14,7 @@ import {
   prevResultOf,
 } from '../container/expected.js';
 import { findContainer, openContainer } from '../container/netns.js';
+import { isAnothers } from '../container/owner.js';
 import { told } from '../container/told.js';
 import { allocateAddresses, ipamOf } from '../ipam/ipam.js';
 import type { Invocation, Plugin } from '../protocol/plugin.js';
@@ -103,8 +104,11 @@ function configure(netns: Netns, link: Link, result: Result): void {
   addRoutes(link, result);
 }
 
-/** Deletes a link of that name and kind. One of another kind is somebody else's: it was there before an ADD that failed. */
-export function deleteOfKind(name: string, kind: string, netns: Netns): void {
+/**
+ * Deletes a link of that name and kind. One of another kind, or that says that it is another attachment's, is somebody
+ * else's: it was there before an ADD that failed for it.
+ */
+export function deleteOfKind(call: Invocation, kind: string, netns: Netns, name = call.ifname): void {
   const link = findLink(name, netns);
-  if (link?.kind === kind) deleteLink(link, { ifExists: true });
+  if (link?.kind === kind && !isAnothers(link.alias, call)) deleteLink(link, { ifExists: true });
 }

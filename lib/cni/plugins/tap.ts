@@ -3,8 +3,9 @@
  * when nobody has it open.
  */
 import { createClosedTap } from '../../packet/make-tun.js';
-import { deleteLink, isKind, type Link, type Netns } from '../../sync.js';
+import { deleteLink, isKind, type Link, type Netns, setLink } from '../../sync.js';
 import { findLink } from '../container/expected.js';
+import { ownerOf } from '../container/owner.js';
 import { CniError } from '../protocol/error.js';
 import { wantedMac } from './mac.js';
 import { deleteOfKind, singleLink } from './single-link.js';
@@ -40,16 +41,16 @@ export const tap = singleLink<TapConfig>({
     };
   },
 
-  make({ ifname }, { multiQueue, bridge, ...options }, netns, undo) {
+  make(call, { multiQueue, bridge, ...options }, netns, undo) {
     const master = bridge === undefined ? undefined : bridgeNamed(bridge, netns);
     // Not there any more where ADD is killed before its end: that it stays is the last step.
-    const link = createClosedTap.sync({ ...options, name: ifname, netns, master, queues: multiQueue ? 2 : 1 });
+    const link = createClosedTap.sync({ ...options, name: call.ifname, netns, master, queues: multiQueue ? 2 : 1 });
     undo(() => deleteLink(link, { ifExists: true }));
-    return link;
+    return setLink(link, { alias: ownerOf(call) });
   },
 
-  remove({ ifname }, netns) {
-    deleteOfKind(ifname, KIND, netns);
+  remove(call, netns) {
+    deleteOfKind(call, KIND, netns);
   },
 
   expect(_call, { bridge }, link) {

@@ -2,7 +2,7 @@
 import { invalidValue } from '../../../errors.js';
 import { deleteLink, type Link, type Netns, setLink } from '../../../sync.js';
 import { findLink } from '../../container/expected.js';
-import { attachmentHash } from '../../container/owner.js';
+import { attachmentHash, ownerOf } from '../../container/owner.js';
 import { CniError } from '../../protocol/error.js';
 import type { Fields } from '../../protocol/fields.js';
 import type { Invocation, Plugin } from '../../protocol/plugin.js';
@@ -41,7 +41,7 @@ export const onParent = <Options extends ParentConfig>(own: OnParent<Options>): 
     },
 
     remove(call, netns) {
-      for (const name of [call.ifname, passingName(call)]) deleteOfKind(name, own.kind, netns);
+      for (const name of [call.ifname, passingName(call)]) deleteOfKind(call, own.kind, netns, name);
     },
 
     expect(call, options, link) {
@@ -63,7 +63,8 @@ function makeNamed(call: Invocation, netns: Netns, parent: Link, undo: Undo, cre
   const isTaken = parent.netns.id !== netns.id && findLink(ifname, parent.netns) !== undefined;
   const link = create(isTaken ? passingName(call) : ifname);
   undo(() => deleteLink(link, { ifExists: true }));
-  return isTaken ? setLink(link, { name: ifname }) : link;
+  // The alias says whose it is, to the DEL of another network that found its name taken.
+  return setLink(link, { alias: ownerOf(call), ...(isTaken && { name: ifname }) });
 }
 
 const passingName = (call: Invocation): string => `tmp${attachmentHash(call, 12)}`;
