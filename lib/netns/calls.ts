@@ -115,6 +115,7 @@ export const openNetns = call(
     if (typeof source !== 'object' || source === null) {
       throw wrongType('source', SOURCES, source);
     }
+    checkOneSource(source);
     if ('path' in source) {
       const { path } = source;
       if (typeof path !== 'string') throw wrongType('path', 'a string', path);
@@ -140,6 +141,12 @@ export const openNetns = call(
     }
   },
 );
+
+function checkOneSource(source: object): void {
+  const told = ['path', 'pid', 'fd', 'ociConfig'].filter((field) => source[field as keyof object] !== undefined);
+  if (told.length > 1)
+    throw invalidValue('source', source, `has ${told.join(' and ')}, which may be different namespaces: give one`);
+}
 
 const SOURCES = 'a name, or an object with path, pid, fd or ociConfig';
 

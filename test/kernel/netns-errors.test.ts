@@ -180,6 +180,13 @@ describeKernel('namespaces that cannot be', () => {
     await expect(openNetns({ fd: -1 })).rejects.toMatchObject({ code: 'ERR_OUT_OF_RANGE' });
   });
 
+  test('openNetns takes one source, not two that may differ', async () => {
+    await expect(openNetns({ fd: 0, pid: 1 } as never)).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARG_VALUE',
+      message: 'openNetns: source an object (Object) has pid and fd, which may be different namespaces: give one',
+    });
+  });
+
   test.each([[undefined], [null], [7], [{}]])('openNetns(%s) says what it takes', async (source) => {
     await expect(openNetns(source as never)).rejects.toMatchObject({
       code: 'ERR_INVALID_ARG_TYPE',
