@@ -1,7 +1,7 @@
 /** Kernel parameters: `getSysctl`, `setSysctl`. Those below `net` are the namespace's own. */
 import { invalidValue, wrongType } from './errors.js';
 import { native } from './native/load.js';
-import { descriptorOf, type NetnsOptions, netnsOf } from './netns/netns.js';
+import { descriptorOf, type Netns, type NetnsOptions, netnsOf } from './netns/netns.js';
 import { both, call, type Operation, perform } from './operation.js';
 
 const ROOT = '/proc/sys/';
@@ -34,9 +34,14 @@ function checkOwned(name: string, path: string): void {
     throw invalidValue('name', name, 'is of the machine, and of no network namespace; without `netns` it is set there');
 }
 
-/** Puts behind a refusal who may set it: net_ctl_permissions() in net/sysctl_net.c. */
-function explainRefusal(error: unknown, path: string): unknown {
-  if (error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EPERM'))
+const inNamespace = ({ sockets: { label } }: Netns, path: string): string =>
+  isOwned(path) && label !== undefined ? ` in namespace ${label}` : '';
+
+/** Puts behind a refusal what was refused, and who may set it: net_ctl_permissions() in net/sysctl_net.c. */
+function explainRefusal(error: unknown, path: string, refused: string): unknown {
+  if (!(error instanceof Error && 'code' in error)) return error;
+  error.message += refused;
+  if (error.code === 'EACCES' || error.code === 'EPERM')
     error.message += isOwned(path)
       ? '; it is read only here, or needs CAP_NET_ADMIN in the user namespace that owns the network namespace'
       : "; it is the machine's, for root of the machine to set";
@@ -98,7 +103,8 @@ export const setSysctl = call(
     const path = sysctlPath(name);
     const text = sysctlText(value);
     if (options.netns !== undefined) checkOwned(name, path);
-    const netns = descriptorOf(netnsOf(options.netns));
+    const place = netnsOf(options.netns);
+    const netns = descriptorOf(place);
     try {
       yield* perform(
         both(
@@ -107,7 +113,7 @@ export const setSysctl = call(
         ),
       );
     } catch (error) {
-      throw explainRefusal(error, path);
+      throw explainRefusal(error, path, `${inNamespace(place, path)}, the value ${JSON.stringify(text.trimEnd())}`);
     }
   },
 );

@@ -77,7 +77,10 @@ describeKernel('sysctl', () => {
       code: 'ENOENT',
       message: expect.stringMatching(/^getSysctl: .*\/proc\/sys\/net\/ipv4\/no_such_thing/),
     });
-    await expect(setSysctl('net.ipv4.ip_forward', 'yes', { netns })).rejects.toMatchObject({ code: 'EINVAL' });
+    await expect(setSysctl('net.ipv4.ip_forward', 'yes', { netns })).rejects.toMatchObject({
+      code: 'EINVAL',
+      message: `setSysctl: EINVAL: invalid argument, write '/proc/sys/net/ipv4/ip_forward' in namespace ${netns.id}, the value "yes"`,
+    });
     await expect(getSysctl('net/../kernel/hostname', { netns })).rejects.toMatchObject({
       code: 'ERR_INVALID_ARG_VALUE',
       message: expect.stringMatching(/^getSysctl: name /),
