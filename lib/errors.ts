@@ -12,6 +12,8 @@ import { getSystemErrorMap } from 'node:util';
 export function describeErrno(errno: number): [code: string, description: string] {
   // Linux has one number for two names; libuv calls it ENOTSUP, everything about networks EOPNOTSUPP.
   if (errno === -constants.errno.EOPNOTSUPP) return ['EOPNOTSUPP', 'operation not supported'];
+  // Its words there are about connections, of which nothing here is one.
+  if (errno === -constants.errno.ETIMEDOUT) return ['ETIMEDOUT', 'timed out'];
   const known = getSystemErrorMap().get(errno);
   if (known) return known;
   for (const [code, number] of Object.entries(constants.errno)) {

@@ -108,7 +108,11 @@ describeKernel('waitFor', () => {
       const before = performance.now();
       await expect(waitFor(a, 'up', { timeout: 60 })).rejects.toMatchObject({
         code: 'ETIMEDOUT',
-        message: expect.stringMatching(/^waitFor: ETIMEDOUT: .*'a': not up after 60 ms/),
+        message: "waitFor: ETIMEDOUT: timed out, waitFor 'a': not up after 60 ms",
+      });
+      await expect(waitFor('nope', 'up', { netns, timeout: 60 })).rejects.toMatchObject({
+        code: 'ETIMEDOUT',
+        message: "waitFor: ETIMEDOUT: timed out, waitFor 'nope': there is no such link after 60 ms",
       });
       expect(performance.now() - before).toBeGreaterThan(55);
       const aborting = new AbortController();

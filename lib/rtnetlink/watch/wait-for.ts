@@ -38,7 +38,7 @@ export interface WaitForOptions extends NetnsOptions {
   readonly timeout?: number | undefined;
 }
 
-/** Gives what was waited for, or undefined while it is not so. */
+/** Gives what was waited for; undefined while it is not so, ABSENT while there is no such link. */
 type Look = (ref: LinkRef, options: NetnsOptions) => Operation<unknown>;
 
 interface Plan {
@@ -48,6 +48,9 @@ interface Plan {
   readonly look: Look;
 }
 
+/** What is looked for is of a link that is not there yet. */
+const ABSENT = Symbol('absent');
+
 function linkThat(condition: (link: Link) => boolean): Look {
   return function* (ref, options) {
     try {
@@ -55,7 +58,7 @@ function linkThat(condition: (link: Link) => boolean): Look {
       return condition(link) ? link : undefined;
     } catch (error) {
       // A name may still come to be; an index that is gone does not come back.
-      if (typeof ref === 'string' && isGone(error)) return undefined;
+      if (typeof ref === 'string' && isGone(error)) return ABSENT;
       throw error;
     }
   };
@@ -170,11 +173,13 @@ async function lookUntilFound(
   const name = typeof link === 'object' ? link.name : String(link);
   const onAbort = (): void => bell.failed(abortError(signal as AbortSignal));
   signal?.addEventListener('abort', onAbort, { once: true });
+  let absent = false;
   const timer =
     timeout === undefined
       ? undefined
       : setTimeout(() => {
-          bell.failed(systemError(-constants.errno.ETIMEDOUT, 'waitFor', `'${name}': not ${what} after ${timeout} ms`));
+          const how = absent ? 'there is no such link' : `not ${what}`;
+          bell.failed(systemError(-constants.errno.ETIMEDOUT, 'waitFor', `'${name}': ${how} after ${timeout} ms`));
         }, timeout);
   let monitor: Monitor | undefined;
   try {
@@ -182,7 +187,8 @@ async function lookUntilFound(
     for (;;) {
       bell.check();
       const found = await find(link, { netns });
-      if (found !== undefined) return found;
+      absent = found === ABSENT;
+      if (found !== undefined && !absent) return found;
       await bell.rung();
     }
   } finally {
