@@ -11,6 +11,7 @@
  * out. What a table does not know is kept as raw bytes in `unknown`, and written back from there.
  */
 import { inField, invalidValue } from '../errors.js';
+import { namesThere } from '../known-names.js';
 import { align4, type ByteReader, type ByteWriter, LITTLE_ENDIAN } from './bytes.js';
 import { bytes, type Codec, type ValueOf } from './codec.js';
 
@@ -109,6 +110,11 @@ export class AttributeTable<S extends Entries> implements Codec<Decoded<S>> {
     return this.#used.byField.has(field);
   }
 
+  /** The names of its fields. */
+  keys(): Iterable<string> {
+    return this.#used.byField.keys();
+  }
+
   /**
    * The same table under another name in errors, for what is flat to users and nested to the kernel: with '',
    * its fields are named without it.
@@ -141,7 +147,7 @@ export class AttributeTable<S extends Entries> implements Codec<Decoded<S>> {
         const slot = byField.get(name);
         if (slot) encodeSlot(out, slot, given);
         else if (name === 'unknown') encodeUnknown(out, given as UnknownAttribute[]);
-        else throw invalidValue(name, given, 'is no option here');
+        else throw invalidValue(name, given, `is no option here${namesThere(name, byField.keys())}`);
       }
     } catch (error) {
       const around = this.#label ?? field;

@@ -86,7 +86,7 @@ export function checkSpec(mode: DeviceMode, spec: TapSpec): void {
   if (typeof spec !== 'object' || spec === null) throw wrongType('spec', 'an object', spec);
   for (const [option, value] of Object.entries(spec)) {
     if (value === undefined) continue;
-    if (!Object.hasOwn(OPTIONS, option)) throw noOption(option, value, `a ${mode.toUpperCase()}`);
+    if (!Object.hasOwn(OPTIONS, option)) throw noOption(option, value, `a ${mode.toUpperCase()}`, Object.keys(OPTIONS));
     if (mode === 'tun' && (ETHERNET_OPTIONS as readonly string[]).includes(option)) {
       throw invalidValue(option, value, 'is no option of a TUN, which carries IP packets without a link-layer header');
     }

@@ -114,7 +114,7 @@ describeKernel('bridges', () => {
       const making = createBridge({ name: 'br0', netns, vlanFilter: true } as never);
       await expect(making).rejects.toMatchObject({
         code: 'ERR_INVALID_ARG_VALUE',
-        message: 'createBridge: vlanFilter true is no option of a bridge',
+        message: 'createBridge: vlanFilter true is no option of a bridge (vlanFiltering is)',
       });
       expect(seenNames(netns)).toEqual([]);
     });

@@ -250,7 +250,11 @@ describeKernel('setLink', () => {
     [{ bridgePort: { cost: -1 } }, 'ERR_OUT_OF_RANGE', /^setLink: .*bridgePort\.cost -1 is out of range/],
     [{ kind: 'teleport' as never }, 'ERR_INVALID_ARG_VALUE', /^setLink: kind "teleport" is none of /],
     [{ master: 0 }, 'ERR_OUT_OF_RANGE', /^setLink: master 0 is out of range/],
-    [{ mut: 1400 } as never, 'ERR_INVALID_ARG_VALUE', /^setLink: mut 1400 is no option of every link; name its `kind`/],
+    [
+      { mut: 1400 } as never,
+      'ERR_INVALID_ARG_VALUE',
+      /^setLink: mut 1400 is no option of every link \(mtu is\); name its `kind`/,
+    ],
   ])('%o is refused, and nothing changes', async (changes, code, message) => {
     const before = seen(netns, 'a');
     const error = await failure(setLink(link, { alias: 'half', ...changes } as LinkChanges));

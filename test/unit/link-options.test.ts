@@ -1,5 +1,6 @@
 /** What is wrong with a link is said before anything reaches the kernel. */
 import { describe, expect, test } from 'vitest';
+import { currentNetns } from '../../lib/netns/netns.js';
 import {
   createBridge,
   createDummy,
@@ -10,7 +11,7 @@ import {
 } from '../../lib/rtnetlink/kinds/index.js';
 import { createLink } from '../../lib/rtnetlink/link/create.js';
 import { deleteLink, deleteLinks } from '../../lib/rtnetlink/link/delete.js';
-import { getLink } from '../../lib/rtnetlink/link/find.js';
+import { getLink, listLinks } from '../../lib/rtnetlink/link/find.js';
 import { checkLinkName, flagsOf } from '../../lib/rtnetlink/link/options.js';
 import { setLink } from '../../lib/rtnetlink/link/set.js';
 import '../../lib/packet/tun-kind.js';
@@ -220,7 +221,27 @@ describe('a spec', () => {
     [
       'a misspelt option of its peer',
       () => createVeth.sync(anyhow({ name: 'a', netns, peer: { name: 'b', adresses: ['10.0.0.1/24'] } })),
-      'ERR_INVALID_ARG_VALUE createVeth: peer.adresses an array of 1 is no option of a peer',
+      'ERR_INVALID_ARG_VALUE createVeth: peer.adresses an array of 1 is no option of a peer (addresses is)',
+    ],
+    [
+      'a misspelt option of its kind, before what is missing',
+      () => createVlan.sync(anyhow({ netns, parent: 'd0', vid: 5 })),
+      'ERR_INVALID_ARG_VALUE createVlan: vid 5 is no option of a vlan (id is)',
+    ],
+    [
+      'a misspelt option of every link',
+      () => createVxlan.sync(anyhow({ name: 'a', netns, adresses: [] })),
+      'ERR_INVALID_ARG_VALUE createVxlan: adresses an array of 0 is no option of a vxlan (addresses is)',
+    ],
+    [
+      'a misspelt word of its kind',
+      () => createBridge.sync(anyhow({ name: 'a', netns, mstEnable: true })),
+      'ERR_INVALID_ARG_VALUE createBridge: mstEnable true is no option of a bridge (mstEnabled is)',
+    ],
+    [
+      'one name for both ends',
+      () => createVeth.sync({ name: 'a', netns, peer: { name: 'a' } }),
+      'ERR_INVALID_ARG_VALUE createVeth: peer.name "a" is the name of the first end too, in one namespace',
     ],
     [
       'a parent of its peer',
@@ -363,4 +384,11 @@ test('flags that are said change, and no others', () => {
   expect(flagsOf({ up: false, promiscuous: true })).toEqual({ flags: 0x100, change: 0x101 });
   expect(flagsOf({ arp: true })).toEqual({ flags: 0, change: 0x80 });
   expect(flagsOf({ arp: false, multicast: true, allMulticast: false })).toEqual({ flags: 0x1080, change: 0x1280 });
+});
+
+test('a namespace in place of the options that name it is refused, and how to name it is said', () => {
+  const message =
+    /^ERR_INVALID_ARG_TYPE \w+: options must be an object like \{ netns \}; received an object \(Netns\)$/;
+  expect(wrong(() => getLink.sync('v0', anyhow(currentNetns())))).toMatch(message);
+  expect(wrong(() => listLinks.sync(anyhow(currentNetns())))).toMatch(message);
 });

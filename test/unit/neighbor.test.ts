@@ -177,7 +177,7 @@ test('a word that is no option is refused', () => {
     expect(() => call.sync({ mac: '02:00:00:00:00:01', link: 3, vlann: 3 } as FdbSpec)).toThrow(
       expect.objectContaining({
         code: 'ERR_INVALID_ARG_VALUE',
-        message: `${call.name}: vlann 3 is no option of a forwarding entry`,
+        message: `${call.name}: vlann 3 is no option of a forwarding entry (vlan is)`,
       }),
     );
   }

@@ -214,11 +214,11 @@ const refused: [RouteSpec, string, string][] = [
   [{ nexthops: [{ via: '10.0.0.x' }] }, 'ERR_INVALID_ARG_VALUE', 'nexthops[0].via "10.0.0.x"'],
   [{ expires: -1 }, 'ERR_OUT_OF_RANGE', 'expires'],
   [{ expires: '1 s' as unknown as number }, 'ERR_INVALID_ARG_TYPE', 'expires must be a number of milliseconds'],
-  [{ mtuu: 1400 } as RouteSpec, 'ERR_INVALID_ARG_VALUE', 'mtuu 1400 is no option of a route'],
+  [{ mtuu: 1400 } as RouteSpec, 'ERR_INVALID_ARG_VALUE', 'mtuu 1400 is no option of a route (mtu is)'],
   [
     { nexthops: [{ via: '10.0.0.1', wait: 2 } as WeightedNexthop] },
     'ERR_INVALID_ARG_VALUE',
-    'nexthops[0].wait 2 is no option of a nexthop',
+    'nexthops[0].wait 2 is no option of a nexthop (',
   ],
   [
     { encap: { type: 'mpls', date: 2 } as unknown as Encapsulation },

@@ -44,7 +44,7 @@ test.each<[string, () => unknown, string]>([
   [
     'a misspelt option',
     () => replaceQdisc.sync('d0', anyhow({ ...TBF, rat: 1 }), o),
-    'ERR_INVALID_ARG_VALUE replaceQdisc: rat 1 is no option of a tbf qdisc',
+    'ERR_INVALID_ARG_VALUE replaceQdisc: rat 1 is no option of a tbf qdisc (kind, parent, handle, rate, burst, latency, limit, peakRate, mtu are)',
   ],
   [
     'a rate of text',
@@ -216,7 +216,7 @@ test.each<[string, () => unknown, string]>([
   [
     'a misspelt option of an action',
     () => addFilter.sync('d0', { ...U32, actions: [anyhow({ kind: 'gact', controll: 'drop' })] }, o),
-    'ERR_INVALID_ARG_VALUE addFilter: actions[0].controll "drop" is no option of a gact action',
+    'ERR_INVALID_ARG_VALUE addFilter: actions[0].controll "drop" is no option of a gact action (kind, control are)',
   ],
   [
     'a control that there is none of',

@@ -1,6 +1,7 @@
 /** Port mappings between what users say and the elements of the maps. Pure. */
 import { AF_INET, formatIp, type Prefix, parseIp, parsePrefix } from '../../addressing/ip.js';
 import { invalidValue, outOfRange, wrongType } from '../../errors.js';
+import { namesThere } from '../../known-names.js';
 import type { Netns } from '../../netns/netns.js';
 import type { Entry } from './entries.js';
 import type { Family } from './matches.js';
@@ -73,7 +74,7 @@ function parseMapping(given: PortMapping, field: string): Parsed {
       throw invalidValue(
         `${field}.${name}`,
         given[name as keyof PortMapping],
-        `is no option here (${Object.keys(MAPPING).join(', ')} are)`,
+        `is no option here${namesThere(name, Object.keys(MAPPING))}`,
       );
   }
   const { hostPort, containerPort, protocol = 'tcp', hostAddress } = given;

@@ -102,6 +102,7 @@ export const bridge = defineKind({
   kind: 'bridge',
   parent: 'none',
   data: bridgeAttributes,
+  words: Object.keys(BOOLEAN_OPTIONS),
   toData(options) {
     const { value, mask, others } = maskedBits(options, BOOLEAN_OPTIONS);
     return mask === 0 ? others : { ...others, booleanOptions: { value, mask } };

@@ -76,6 +76,7 @@ declare module '../link/kind.js' {
 export const macvlanLike: Omit<KindDefinition, 'kind'> = {
   parent: 'required',
   data: macvlanAttributes as KindDefinition['data'],
+  words: ['sources'],
   check({ mode, sources }) {
     if (sources !== undefined && mode !== 'source')
       throw invalidValue('sources', sources, "goes with mode 'source' only");

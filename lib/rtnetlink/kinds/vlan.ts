@@ -59,6 +59,7 @@ export const vlan = defineKind({
   // No limit of its own: the parent's counts.
   mtu: { least: 0, most: 65535 },
   data: vlanAttributes,
+  words: Object.keys(FLAGS),
   check({ id }) {
     if (id === undefined) throw invalidValue('id', id, 'is no VLAN id (0 to 4094)');
   },

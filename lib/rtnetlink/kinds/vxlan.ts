@@ -100,6 +100,7 @@ export const vxlan = defineKind({
   parent: 'optional',
   parentField: 'underlay',
   data: vxlanAttributes,
+  words: ['remote', 'local', 'external'],
   check({ vni, external }) {
     if (vni === undefined && external !== true) throw invalidValue('vni', vni, 'is no network id (0 to 16777215)');
   },

@@ -26,7 +26,7 @@ import {
   netnsOfLink,
 } from './find.js';
 import { changeLinkRequest, hasValue, type Prepared, prepare, sendAndRead } from './finish.js';
-import { type KindDefinition, type LinkKinds, noOption, requireKind, toData } from './kind.js';
+import { checkOptions, type KindDefinition, type LinkKinds, noOption, requireKind, toData } from './kind.js';
 import { LINK_FLAGS, type Link, type LinkIdentity, type LinkOf } from './link.js';
 import { aboutMaster, masterIndexOf } from './master.js';
 import {
@@ -131,6 +131,8 @@ export function* makeLink(kind: string, spec: Spec): Operation<[Link, ...Link[]]
     throw invalidValue('parent', labelOf(parent as LinkRef), `is the loopback, on which no ${kind} can stand`);
   const master = spec.master === undefined ? undefined : yield* masterIndexOf(target, spec.master);
   const peerTarget = peer && (peer.netns === undefined ? target : netnsOf(peer.netns, 'peer.netns'));
+  if (peer && peer.name === name && peerTarget?.id === target.id)
+    throw invalidValue('peer.name', name, 'is the name of the first end too, in one namespace');
   const peerMaster =
     peer?.master === undefined ? undefined : yield* masterIndexOf(peerTarget as Netns, peer.master, 'peer.master');
 
@@ -271,6 +273,8 @@ function preparePeer(peer: NewLinkOptions): Prepared[] {
 /** Checks a spec; gives what it says of the kind itself. */
 function checkSpec(definition: KindDefinition, spec: Spec): Record<string, unknown> {
   const { kind } = definition;
+  // A misspelt option first: it may be one that is missing.
+  const own = ownOptions(definition, spec);
   checkEnd(definition, spec, '');
   if (definition.peer === true) checkPeer(definition, spec);
   else if (spec.peer !== undefined) throw noOption('peer', spec.peer, `a ${kind}`);
@@ -278,14 +282,22 @@ function checkSpec(definition: KindDefinition, spec: Spec): Record<string, unkno
     throw wrongType('parent', `a Link, an index or a name (a ${kind} stands on another link)`, spec.parent);
   }
   if (definition.parent === 'none' && spec.parent !== undefined) throw noOption('parent', spec.parent, `a ${kind}`);
+  definition.check?.(own);
+  return toData(definition, own);
+}
+
+/** The options of the kind itself. */
+function ownOptions(definition: KindDefinition, spec: Spec): Record<string, unknown> {
   const own: Record<string, unknown> = {};
   for (const option in spec) {
     const value = spec[option as keyof Spec];
     if (value === undefined || Object.hasOwn(END_OPTIONS, option)) continue;
     if (option !== 'kind' && option !== 'parent' && option !== 'peer') own[option] = value;
   }
-  definition.check?.(own);
-  return toData(definition, own);
+  const { parent, peer } = definition;
+  const others = { ...(parent !== 'none' && { parent }), ...(peer && { peer }) };
+  checkOptions(definition, own, { ...END_OPTIONS, ...others });
+  return own;
 }
 
 function checkPeer(definition: KindDefinition, { index, peer }: Spec): void {
@@ -293,7 +305,8 @@ function checkPeer(definition: KindDefinition, { index, peer }: Spec): void {
     throw wrongType('peer', 'an object with the name of the other end', peer);
   for (const option in peer) {
     const value = peer[option as keyof NewLinkOptions];
-    if (value !== undefined && !Object.hasOwn(END_OPTIONS, option)) throw noOption(`peer.${option}`, value, 'a peer');
+    if (value !== undefined && !Object.hasOwn(END_OPTIONS, option))
+      throw noOption(`peer.${option}`, value, 'a peer', Object.keys(END_OPTIONS));
   }
   checkEnd(definition, peer, 'peer.');
   // veth_newlink() in drivers/net/veth.c passes over it otherwise.

@@ -3,6 +3,7 @@
  * in the type `LinkKinds`. Everything else finds it here.
  */
 import { invalidValue } from '../../errors.js';
+import { namesThere } from '../../known-names.js';
 import type { AttributeTable, Entries } from '../../netlink/attributes.js';
 import type { MtuRange } from './options.js';
 
@@ -38,6 +39,8 @@ export interface KindDefinition<S extends Entries = Entries> {
   readonly mtu?: MtuRange;
   /** Checks what the kernel would refuse with a bare EINVAL. Throws an argument error. */
   readonly check?: (options: Readonly<Record<string, unknown>>) => void;
+  /** Options of the public spec that are no fields of `data`: what `toData` takes. */
+  readonly words?: readonly string[];
   /** Options of the public spec that stand for other attributes (`remote` for an IPv4 or an IPv6 one). */
   readonly toData?: (options: Readonly<Record<string, unknown>>) => Record<string, unknown>;
   /** The same, back: what a decoded link shows. */
@@ -65,22 +68,30 @@ export function requireKind(kind: string): KindDefinition {
   throw invalidValue('kind', kind, `is none of ${makeable.join(', ')}`);
 }
 
-/** An error for an option that a spec does not have. */
-export const noOption = (field: string, value: unknown, what: string): Error =>
+/** An error for an option that a spec does not have; `known` are those that it has. */
+export const noOption = (field: string, value: unknown, what: string, known: Iterable<string> = []): Error =>
   invalidValue(
     field,
     value,
-    /(^|\.)signal$/.test(field) ? 'goes into the options, behind the spec' : `is no option of ${what}`,
+    /(^|\.)signal$/.test(field)
+      ? 'goes into the options, behind the spec'
+      : `is no option of ${what}${namesThere(field.slice(field.lastIndexOf('.') + 1), known)}`,
   );
 
-/** What options of a kind come to in its table. Throws for one that the kind does not have. */
-export function toData(
+/** Refuses options that a kind does not have; `beside` are those that every link has. */
+export function checkOptions(
+  { kind, data, words = [] }: KindDefinition,
+  options: Readonly<Record<string, unknown>>,
+  beside: object,
+): void {
+  for (const field in options) {
+    if (!data.has(field) && !words.includes(field))
+      throw noOption(field, options[field], `a ${kind}`, [...Object.keys(beside), ...words, ...data.keys()]);
+  }
+}
+
+/** What options of a kind come to in its table. */
+export const toData = (
   definition: KindDefinition,
   options: Readonly<Record<string, unknown>>,
-): Record<string, unknown> {
-  const data = definition.toData ? definition.toData(options) : { ...options };
-  for (const field in data) {
-    if (!definition.data.has(field)) throw noOption(field, data[field], `a ${definition.kind}`);
-  }
-  return data;
-}
+): Record<string, unknown> => (definition.toData ? definition.toData(options) : { ...options });

@@ -1,5 +1,6 @@
 /** Changing links: `setLink`. */
 import { invalidValue, wrongType } from '../../errors.js';
+import { namesThere } from '../../known-names.js';
 import type { Request } from '../../netlink/message.js';
 import { exchange, request, valuesOf } from '../../netlink/request.js';
 import type { Netns, NetnsOptions } from '../../netns/netns.js';
@@ -7,7 +8,7 @@ import { call, type Operation, perform } from '../../operation.js';
 import { RTM } from '../types.js';
 import { getLinkRequest, type LinkRef, netnsOfLink } from './find.js';
 import { altNamesRequest, bridgePortRequest, changeLinkRequest, hasValue } from './finish.js';
-import { type LinkKinds, requireKind, toData } from './kind.js';
+import { checkOptions, type LinkKinds, requireKind, toData } from './kind.js';
 import type { Link } from './link.js';
 import { aboutMaster, masterIndexOf } from './master.js';
 import { checkLinkName, checkMtu, checkUnicastMac, LINK_OPTIONS, type LinkOptions } from './options.js';
@@ -107,11 +108,17 @@ function dataChanges(kind: string | undefined, changes: object): Record<string, 
   const own: Record<string, unknown> = {};
   for (const [option, value] of Object.entries(changes)) {
     if (value === undefined || Object.hasOwn(CHANGES, option)) continue;
-    if (kind === undefined) throw invalidValue(option, value, 'is no option of every link; name its `kind`');
+    if (kind === undefined) {
+      const near = namesThere(option, Object.keys(CHANGES));
+      throw invalidValue(option, value, `is no option of every link${near}; name its \`kind\``);
+    }
     if (option === 'peer' || option === 'parent') throw invalidValue(option, value, 'is fixed when a link is made');
     own[option] = value;
   }
-  return kind === undefined ? undefined : toData(requireKind(kind), own);
+  if (kind === undefined) return undefined;
+  const definition = requireKind(kind);
+  checkOptions(definition, own, CHANGES);
+  return toData(definition, own);
 }
 
 function altNameRequests(link: Link, wanted: readonly string[]): Request[] {

@@ -55,7 +55,7 @@ const tableAt = (input: ByteReader, start: number, end: number): ActionTable => 
 function encodeAction(out: ByteWriter, type: number, action: Readonly<Record<string, unknown>>): void {
   const { kind, ...options } = action;
   const definition = requireAction(kind, 'kind');
-  const data = payloadOf(definition, options, `a ${definition.kind} action`);
+  const data = payloadOf(definition, options, `a ${definition.kind} action`, ['kind']);
   writeAttribute(out, type, actionTable(definition.kind), { kind: definition.kind, options: data }, '');
 }
 

@@ -90,7 +90,10 @@ export function classRequest(flags: number, spec: ClassSpec, index: number, link
       handle: own,
       parent: parent === undefined ? (own & 0xffff0000) >>> 0 : qdiscParent(parent),
     },
-    attributes: { kind, options: payloadOf(classes, options, `a class of ${kind}`) } as TcAttributes,
+    attributes: {
+      kind,
+      options: payloadOf(classes, options, `a class of ${kind}`, ['kind', 'parent', 'handle']),
+    } as TcAttributes,
     context: { link, entry: `class ${handle}` },
   });
 }

@@ -140,6 +140,8 @@ function checkChain(chain: number | undefined): void {
   if (chain !== undefined) checkInteger(chain, 0, 0x0fffffff, 'chain');
 }
 
+const PLACE = ['kind', 'parent', 'priority', 'protocol', 'handle', 'chain'];
+
 /** A NEWTFILTER for the link with that index. The links of its actions are indices already. */
 export function filterRequest(flags: number, spec: FilterSpec, index: number, link: string | number): Request {
   const { kind, parent, priority, protocol, handle, chain, ...options } = spec as Spec;
@@ -154,7 +156,7 @@ export function filterRequest(flags: number, spec: FilterSpec, index: number, li
     flags,
     definition,
     headerOf({ parent, priority, handle }, wanted, index),
-    { options: payloadOf(definition, options, `a ${kind} filter`, wanted), chain },
+    { options: payloadOf(definition, options, `a ${kind} filter`, PLACE, wanted), chain },
     { link, entry: `${ENTRY} ${kind} ${parent ?? 'root'}` },
   );
 }

@@ -65,16 +65,20 @@ export function requireClasses(kind: unknown): TcOptions {
   throw invalidValue('kind', kind, `is no kind with classes (${kinds.join(', ')})`);
 }
 
-/** The payload of TCA_OPTIONS for the options of users; undefined where there is nothing to say. */
+/**
+ * The payload of TCA_OPTIONS for the options of users; undefined where there is nothing to say. `beside` are the names
+ * that the spec has beside them.
+ */
 export function payloadOf(
   definition: TcOptions,
   given: Readonly<Record<string, unknown>>,
   of: string,
+  beside: readonly string[],
   protocol = 0,
 ): unknown {
   const options: Record<string, unknown> = {};
   for (const option in given) if (given[option] !== undefined) options[option] = given[option];
-  checkFields(options, definition.fields, of);
+  checkFields(options, definition.fields, of, '', undefined, beside);
   if (definition.toData) return definition.toData(options, protocol);
   return Object.keys(options).length === 0 ? undefined : options;
 }

@@ -103,7 +103,7 @@ export function qdiscRequest(flags: number, spec: QdiscSpec, index: number, link
     throw wrongType('qdisc', "an object like { kind: 'tbf', rate, burst, latency }", spec);
   const { kind, parent, handle, ...options } = spec as QdiscSpec & Readonly<Record<string, unknown>>;
   const definition = requireQdisc(kind);
-  const data = payloadOf(definition, options, `a ${kind} qdisc`);
+  const data = payloadOf(definition, options, `a ${kind} qdisc`, ['kind', 'parent', 'handle']);
   const place = placeOf(definition.ingress === true, parent, handle);
   return newQdiscRequest(flags, kind, place, data, index, link);
 }
