@@ -107,6 +107,25 @@ describeKernel('cni bridge', () => {
     expect(seen(host.netns, port?.name as string)).toMatchObject({ master: 'br0', operstate: 'UP' });
   });
 
+  test("the gateway's IPv6 address can be used at once, unless others behind the bridge may have it", async () => {
+    const address = () =>
+      witness(host.netns, 'ip -6 address show dev br0')
+        .flatMap(({ addr_info }) => addr_info as { local?: string; nodad?: boolean; tentative?: boolean }[])
+        .find(({ local }) => local === 'fd00:1::1');
+    host.add(CONFIG, { netns: container });
+    expect(address()).toMatchObject({ nodad: true });
+    expect(address()).not.toHaveProperty('tentative');
+    expect((await ping('fd00:1::1', { netns: container, count: 1 })).received).toBe(1);
+    host.call('DEL', CONFIG, { netns: container });
+    iproute(host.netns, 'ip link delete br0');
+    iproute(host.netns, 'ip link add br0 type bridge');
+    iproute(host.netns, 'ip tuntap add out0 mode tap');
+    iproute(host.netns, 'ip link set out0 master br0');
+    host.add(CONFIG, { netns: container });
+    expect(address()).toBeDefined();
+    expect(address()).not.toHaveProperty('nodad');
+  });
+
   test('containers of one bridge reach each other', async () => {
     const other = await host.container('cni-c2');
     host.add(CONFIG, { netns: container });

@@ -49,7 +49,8 @@ export const bridge: Plugin = {
       setPortVlans(port, bridge, options);
       const gateway = options.isGateway && ipam !== undefined ? ensureGatewayLink(bridge, options) : bridge;
       if (options.isGateway)
-        for (const address of bridgeAddresses(result.ips)) ensureAddress(gateway, address, options.forceAddress);
+        for (const address of bridgeAddresses(result.ips))
+          ensureAddress(gateway, bridge, address, options.forceAddress);
       if (ipam !== undefined) configure(netns, container, result, options);
       else if (options.containerUp) setLink(container, { up: true });
       if (options.isGateway) enableForwarding(result.ips);

@@ -10,6 +10,7 @@ import {
   getLink,
   type Link,
   listAddresses,
+  listLinks,
   NetlinkError,
   setLink,
 } from '../../../sync.js';
@@ -40,12 +41,12 @@ function makeBridge(name: string, mtu: number | undefined, filters: boolean): Li
 
 /**
  * Gives the bridge the address of a gateway. A bridge has one of IPv4, and of IPv6 one of each subnet: where there is
- * another, `force` replaces it.
+ * another, `force` replaces it. `gateway` is the bridge, or its link in a VLAN.
  */
-export function ensureAddress(bridge: Link, address: string, force: boolean): void {
+export function ensureAddress(gateway: Link, bridge: Link, address: string, force: boolean): void {
   const wanted = parsePrefix(address);
   const family = wanted.bytes.length === 4 ? 'inet' : 'inet6';
-  for (const other of listAddresses({ link: bridge, family })) {
+  for (const other of listAddresses({ link: gateway, family })) {
     const bytes = parsePrefix(other.address).bytes;
     if (isSameIp(bytes, wanted.bytes) && other.prefixLength === wanted.length) return;
     const length = Math.min(wanted.length, other.prefixLength);
@@ -53,16 +54,26 @@ export function ensureAddress(bridge: Link, address: string, force: boolean): vo
     if (!force)
       throw new CniError(
         'config',
-        `${bridge.name} already has an IP address different from ${address}: ${other.address}/${other.prefixLength} (forceAddress replaces it)`,
+        `${gateway.name} already has an IP address different from ${address}: ${other.address}/${other.prefixLength} (forceAddress replaces it)`,
       );
-    deleteAddress(bridge, other, { ifExists: true });
+    deleteAddress(gateway, other, { ifExists: true });
   }
   try {
-    addAddress(bridge, addressSpec(address));
+    addAddress(gateway, {
+      ...addressSpec(address),
+      ...(family === 'inet6' && !leadsOutside(bridge) && { flags: ['nodad'] }),
+    });
   } catch (error) {
     if (!(error instanceof NetlinkError) || error.code !== 'EEXIST') throw error;
   }
   // A bridge takes the lowest MAC of its ports, until it is given one: with each port that comes or goes, the address of
   // the gateway would be that of another MAC. Read again: one that has lost all its ports has no MAC, until it gets another.
-  setLink(bridge, { mac: getLink(bridge).mac });
+  setLink(gateway, { mac: getLink(gateway).mac });
 }
+
+/**
+ * Whether others than containers are behind the bridge, who may have the address of the gateway. Only there is detection
+ * of duplicates (DAD) of use: for a second or two the address cannot be used, nor the host reached by it, which ADD
+ * would have to wait for. That of a container comes from IPAM, which gives nobody the gateway's.
+ */
+const leadsOutside = (bridge: Link): boolean => listLinks({ master: bridge }).some(({ kind }) => kind !== 'veth');
