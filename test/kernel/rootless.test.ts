@@ -167,7 +167,9 @@ describeKernel.needs('users', 'rootless')('without root, in a user namespace', (
       ]);
       expect(refusal("netloom.setSysctl('kernel.panic', 1)")).toEqual([
         'EACCES',
-        expect.stringMatching(/'\/proc\/sys\/kernel\/panic', the value "1"; it is the machine's, for root of the machine to set$/),
+        expect.stringMatching(
+          /'\/proc\/sys\/kernel\/panic', the value "1"; it is the machine's, for root of the machine to set$/,
+        ),
       ]);
     });
 
