@@ -91,9 +91,9 @@ describeKernel('a link that cannot be made leaves nothing behind', () => {
     nothingNew();
   });
 
-  test('the same name at both ends in one namespace is EEXIST', async () => {
+  test('the same name at both ends in one namespace is refused', async () => {
     expect(await failure(createVeth({ name: 'a', netns: near, peer: { name: 'a' } }))).toMatchObject({
-      code: 'EEXIST',
+      code: 'ERR_INVALID_ARG_VALUE',
     });
     nothingNew();
   });
