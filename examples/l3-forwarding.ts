@@ -33,9 +33,10 @@ async function main(): Promise<void> {
     const [reply] = (await ping('10.2.0.2', { netns: client, count: 1, timeout: 500 })).replies;
     return reply?.time === undefined ? `no answer (${reply?.error})` : `answered, with TTL ${reply.ttl}`;
   };
+  // Whether it is a host or a router is one of a namespace's own kernel parameters. A new one has what the machine has.
+  await setSysctl('net.ipv4.ip_forward', 0, { netns: router });
   console.log(`before: ${await reach()}`);
 
-  // A namespace is a host until it is told that it is a router: forwarding is one of its own kernel parameters.
   await setSysctl('net.ipv4.ip_forward', 1, { netns: router });
   // Whoever forwards a packet takes one from its time to live, which starts at 64.
   console.log(`after:  ${await reach()}`);
