@@ -21,8 +21,7 @@ describeKernel('cni host-device', () => {
   beforeEach(async () => {
     host = await CniHost.create();
     container = await host.container('cni-c1');
-    const peer = { name: 'far', netns: host.netns, up: true };
-    [card] = await createVeth({ name: 'card0', netns: host.netns, up: true, peer });
+    card = await host.cable('card0');
   });
   afterEach(() => host.close());
 

@@ -8,7 +8,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createVeth, listLinks, type Netns, ping } from 'netloom';
+import { listLinks, type Netns, ping } from 'netloom';
 import { expect, test, vi } from 'vitest';
 import { CniHost } from './cni.ts';
 import { iproute } from './ip.ts';
@@ -49,9 +49,8 @@ const CHANGING = [
 async function withHost<T>(config: object, use: (host: CniHost, container: Netns) => T | Promise<T>): Promise<T> {
   const host = await CniHost.create();
   try {
-    const { netns } = host;
-    await createVeth({ name: 'up0', netns, up: true, peer: { name: 'far', netns, up: true } });
-    if ('master' in config || 'device' in config) iproute(netns, 'ip address add 10.1.2.1/24 dev far');
+    await host.cable('up0');
+    if ('master' in config || 'device' in config) iproute(host.netns, 'ip address add 10.1.2.1/24 dev far');
     return await use(host, await host.container('cni-c1'));
   } finally {
     await host.close();

@@ -21,12 +21,7 @@ describeKernel('cni macvlan', () => {
   beforeEach(async () => {
     host = await CniHost.create();
     container = await host.container('cni-c1');
-    [parent] = await createVeth({
-      name: 'up0',
-      netns: host.netns,
-      up: true,
-      peer: { name: 'far', netns: host.netns, up: true },
-    });
+    parent = await host.cable('up0');
   });
   afterEach(() => host.close());
 

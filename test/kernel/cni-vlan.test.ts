@@ -24,8 +24,7 @@ describeKernel('cni vlan', () => {
   beforeEach(async () => {
     host = await CniHost.create();
     container = await host.container('cni-c1');
-    const peer = { name: 'far', netns: host.netns, up: true };
-    [parent] = await createVeth({ name: 'up0', netns: host.netns, up: true, peer });
+    parent = await host.cable('up0');
   });
   afterEach(() => host.close());
 

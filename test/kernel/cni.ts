@@ -8,9 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { createNetns, createVeth, deleteNetns, type Link, type Netns } from 'netloom';
 import { expect } from 'vitest';
-import { createNetns, deleteNetns } from '../../lib/netns/calls.js';
-import type { Netns } from '../../lib/netns/netns.js';
 import { iproute } from './ip.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../dist/netloom-cni.cjs', import.meta.url));
@@ -67,6 +66,13 @@ export class CniHost {
     const netns = await createNetns(name);
     this.#containers.push(netns);
     return netns;
+  }
+
+  /** A veth pair of the host, both ends up: the one stands for a card, and `far` for what that leads to. */
+  async cable(name: string): Promise<Link> {
+    const { netns } = this;
+    const [card] = await createVeth({ name, netns, up: true, peer: { name: 'far', netns, up: true } });
+    return card;
   }
 
   /** Files that say who has which address. */
